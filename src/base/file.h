@@ -1,0 +1,53 @@
+/* file.h: files, whole: mapped for reading, or written beside their place and renamed into it. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "clipseg.h"
+
+/* ---- file_map.c */
+
+struct file_map {
+    const unsigned char *data; /* not NULL even for an empty file */
+    size_t size;
+    bool mapped; /* true: mmap, false: read into memory */
+};
+
+/* Map a regular file for reading. Folders, FIFOs and devices are refused by name, without waiting on them.
+ * Errors: IO, MEMORY. */
+clipseg_status file_map_open(struct file_map *map, const char *path, clipseg_error *error);
+
+/* Read a stream (stdin) to its end, at most `limit` bytes. name: for messages. Errors: IO, MEMORY. */
+clipseg_status file_map_stream(struct file_map *map, FILE *stream, const char *name, size_t limit,
+                               clipseg_error *error);
+
+void file_map_close(struct file_map *map);
+
+/* ---- file_write.c */
+
+struct file_writer {
+    FILE *stream;   /* write here */
+    char *path;     /* where it will be */
+    char *temporary; /* where it is until then: in the same folder */
+};
+
+/* Start a file that appears at `path` only when committed. Errors: IO, MEMORY. */
+clipseg_status file_write_open(struct file_writer *writer, const char *path, clipseg_error *error);
+
+/* Flush, close, rename into place; durable: also fsync file and folder. On failure the temporary is gone and an old
+ * file at `path` is as it was. Errors: IO (disk full, ...). */
+clipseg_status file_write_commit(struct file_writer *writer, bool durable, clipseg_error *error);
+
+/* Close and remove the temporary. Harmless after a commit. */
+void file_write_abandon(struct file_writer *writer);
+
+/* All three in one: `path` holds exactly these bytes afterwards, or what it held before. */
+clipseg_status file_write_bytes(const char *path, const void *data, size_t size, bool durable,
+                                clipseg_error *error);
+
+/* Unlink all temporaries that are open right now. Async-signal-safe: for the command's signal handlers. */
+void file_write_abandon_all_signal_safe(void);
+
+#endif
