@@ -1,0 +1,74 @@
+/* avx2.h: the kernels for AVX2 with FMA, and the few vector functions that they share. Contracts: kernels.h. */
+#ifndef KERNELS_AVX2_AVX2_H
+#define KERNELS_AVX2_AVX2_H
+
+#include "kernels/kernels.h"
+
+gemm_kernel avx2_gemm;
+layer_norm_kernel avx2_layer_norm;
+softmax_kernel avx2_softmax;
+pack_rows_kernel avx2_pack_rows;
+enlarge_row_kernel avx2_enlarge_row;
+normalize_row_kernel avx2_normalize_row;
+peak_kernel avx2_peak;
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define AVX2 __attribute__((target("avx2,fma")))
+#define AVX2_INLINE static inline __attribute__((always_inline, target("avx2,fma")))
+
+/* Loops over accumulator registers must disappear completely, or the compiler keeps the array in memory. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+/* The first `count` (0..8) lanes set. */
+AVX2_INLINE __m256i avx2_mask(size_t count)
+{
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)(count < 8 ? count : 8)), lane);
+}
+
+/* e^x: x = n ln 2 + r with ln 2 in two parts, e^r by a polynomial of degree 6; relative error below 2e-7.
+ * Below -87.3 the result is 0, above 88.3 the largest that fits; NaN stays NaN. */
+AVX2_INLINE __m256 avx2_exp(__m256 x)
+{
+    const __m256 low = _mm256_set1_ps(-87.3f), high = _mm256_set1_ps(88.3f);
+    __m256 small = _mm256_cmp_ps(x, low, _CMP_LT_OQ);
+    x = _mm256_min_ps(high, _mm256_max_ps(low, x)); /* in this order a NaN in x survives */
+    __m256 n = _mm256_round_ps(_mm256_mul_ps(x, _mm256_set1_ps(1.44269504f)),
+                               _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    __m256 r = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693359375f), x);
+    r = _mm256_fnmadd_ps(n, _mm256_set1_ps(-2.12194440e-4f), r);
+    __m256 p = _mm256_set1_ps(1.3888889e-3f);
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(8.3333333e-3f));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(4.1666667e-2f));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.6666667e-1f));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0.5f));
+    p = _mm256_fmadd_ps(p, _mm256_mul_ps(r, r), r);
+    p = _mm256_add_ps(p, _mm256_set1_ps(1.0f));
+    __m256i exponent = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
+    return _mm256_andnot_ps(small, _mm256_mul_ps(p, _mm256_castsi256_ps(exponent)));
+}
+
+/* 1 / (1 + e^-x) */
+AVX2_INLINE __m256 avx2_sigmoid(__m256 x)
+{
+    const __m256 one = _mm256_set1_ps(1.0f);
+    return _mm256_div_ps(one, _mm256_add_ps(one, avx2_exp(_mm256_sub_ps(_mm256_setzero_ps(), x))));
+}
+
+/* The sum of all lanes. */
+AVX2_INLINE float avx2_sum(__m256 x)
+{
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    s = _mm_add_ss(s, _mm_movehdup_ps(s));
+    return _mm_cvtss_f32(s);
+}
+
+#endif
+#endif

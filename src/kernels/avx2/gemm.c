@@ -1,0 +1,149 @@
+/* gemm.c: the matrix product for AVX2: tiles of 6 rows by one panel, 12 accumulators.
+ *
+ * A tile reads its six rows of A where they lie, broadcasting one element each, and two registers of B for every k.
+ * K is cut into blocks so that a block of a panel (16 KB) stays in the first-level cache while the tiles run down the
+ * rows. Between blocks the partial sums wait in C. */
+#include "kernels/avx2/avx2.h"
+
+#if defined(__x86_64__)
+
+#define TILE_ROWS 6
+#define K_BLOCK 256
+
+/* erf by Abramowitz and Stegun 7.1.26, absolute error below 1.5e-7. */
+AVX2_INLINE __m256 erf_approximation(__m256 x)
+{
+    const __m256 sign_bit = _mm256_set1_ps(-0.0f), one = _mm256_set1_ps(1.0f);
+    __m256 sign = _mm256_and_ps(x, sign_bit), magnitude = _mm256_andnot_ps(sign_bit, x);
+    __m256 t = _mm256_div_ps(one, _mm256_fmadd_ps(_mm256_set1_ps(0.3275911f), magnitude, one));
+    __m256 p = _mm256_set1_ps(1.061405429f);
+    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(-1.453152027f));
+    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(1.421413741f));
+    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(-0.284496736f));
+    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(0.254829592f));
+    __m256 square = _mm256_mul_ps(magnitude, magnitude);
+    __m256 e = avx2_exp(_mm256_sub_ps(_mm256_setzero_ps(), square));
+    return _mm256_or_ps(_mm256_fnmadd_ps(_mm256_mul_ps(p, t), e, one), sign);
+}
+
+AVX2_INLINE __m256 activate(__m256 x, enum gemm_activation activation)
+{
+    switch (activation) {
+    case GEMM_RELU:
+        return _mm256_max_ps(_mm256_setzero_ps(), x);
+    case GEMM_QUICK_GELU: {
+        __m256 e = avx2_exp(_mm256_mul_ps(x, _mm256_set1_ps(-1.702f)));
+        return _mm256_div_ps(x, _mm256_add_ps(_mm256_set1_ps(1.0f), e));
+    }
+    case GEMM_GELU: {
+        __m256 half = _mm256_mul_ps(x, _mm256_set1_ps(0.5f));
+        return _mm256_fmadd_ps(half, erf_approximation(_mm256_mul_ps(x, _mm256_set1_ps(0.70710678f))), half);
+    }
+    default:
+        return x;
+    }
+}
+
+/* The place of a tile in the product. */
+struct tile {
+    size_t row, column;   /* its corner in C */
+    size_t k, k_count;    /* its part of K */
+    size_t width;         /* columns that exist, 1..PANEL */
+};
+
+/* What the sums start with: bias and residual in the first block of K, the partial sums in later ones. */
+AVX2_INLINE __m256 start(const struct gemm *g, const struct tile *t, const float *c, size_t row, size_t half)
+{
+    size_t offset = half * 8;
+    __m256i mask = avx2_mask(t->width > offset ? t->width - offset : 0);
+    __m256 sum;
+
+    if (t->k)
+        return _mm256_maskload_ps(c + row * g->c_stride + offset, mask);
+    sum = g->bias ? _mm256_maskload_ps(g->bias + t->column + offset, mask) : _mm256_setzero_ps();
+    if (g->residual) {
+        const float *residual = g->residual + (t->row + row) * g->c_stride + t->column + offset;
+        sum = _mm256_add_ps(sum, _mm256_maskload_ps(residual, mask));
+    }
+    return sum;
+}
+
+AVX2_INLINE void finish(const struct gemm *g, const struct tile *t, float *c, size_t row, size_t half, __m256 sum)
+{
+    size_t offset = half * 8;
+
+    if (t->k + t->k_count == g->k)
+        sum = activate(sum, g->activation);
+    c += row * g->c_stride + offset;
+    if (t->width >= offset + 8)
+        _mm256_storeu_ps(c, sum);
+    else if (t->width > offset)
+        _mm256_maskstore_ps(c, avx2_mask(t->width - offset), sum);
+}
+
+/* rows is a constant at every call, so that the accumulators become registers. */
+AVX2_INLINE void compute_tile(const struct gemm *g, const struct tile *t, const size_t rows)
+{
+    __m256 sum[TILE_ROWS][2];
+    const float *b = g->b + t->column / PANEL * g->panel_stride + t->k * PANEL;
+    const float *a = g->a + t->row * g->a_stride + t->k;
+    float *c = g->c + t->row * g->c_stride + t->column;
+    size_t stride = g->a_stride;
+
+    UNROLL for (size_t r = 0; r < rows; r++) {
+        sum[r][0] = start(g, t, c, r, 0);
+        sum[r][1] = start(g, t, c, r, 1);
+    }
+    for (size_t k = 0; k < t->k_count; k++, b += PANEL, a++) {
+        __m256 b0 = _mm256_load_ps(b), b1 = _mm256_load_ps(b + 8);
+        UNROLL for (size_t r = 0; r < rows; r++) {
+            __m256 x = _mm256_broadcast_ss(a + r * stride);
+            sum[r][0] = _mm256_fmadd_ps(x, b0, sum[r][0]);
+            sum[r][1] = _mm256_fmadd_ps(x, b1, sum[r][1]);
+        }
+    }
+    UNROLL for (size_t r = 0; r < rows; r++) {
+        finish(g, t, c, r, 0, sum[r][0]);
+        finish(g, t, c, r, 1, sum[r][1]);
+    }
+}
+
+AVX2 static void compute_tail(const struct gemm *g, const struct tile *t, size_t rows)
+{
+    switch (rows) {
+    case 1:
+        compute_tile(g, t, 1);
+        break;
+    case 2:
+        compute_tile(g, t, 2);
+        break;
+    case 3:
+        compute_tile(g, t, 3);
+        break;
+    case 4:
+        compute_tile(g, t, 4);
+        break;
+    case 5:
+        compute_tile(g, t, 5);
+        break;
+    default:
+        break;
+    }
+}
+
+AVX2 void avx2_gemm(const struct gemm *g)
+{
+    struct tile t = {0};
+
+    for (t.k = 0; t.k < g->k; t.k += t.k_count) {
+        t.k_count = g->k - t.k < K_BLOCK + K_BLOCK / 2 ? g->k - t.k : K_BLOCK;
+        for (t.column = 0; t.column < g->n; t.column += PANEL) {
+            t.width = g->n - t.column < PANEL ? g->n - t.column : PANEL;
+            for (t.row = 0; t.row + TILE_ROWS <= g->m; t.row += TILE_ROWS)
+                compute_tile(g, &t, TILE_ROWS);
+            compute_tail(g, &t, g->m - t.row);
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,20 @@
+/* init.c: overwrites the table with the AVX2 kernels. */
+#include "kernels/avx2/avx2.h"
+
+#if defined(__x86_64__)
+
+void kernels_init_avx2(struct kernels *kernels)
+{
+    kernels->name = "avx2";
+    kernels->gemm_rows = 6;
+    kernels->gemm_columns = PANEL;
+    kernels->gemm = avx2_gemm;
+    kernels->layer_norm = avx2_layer_norm;
+    kernels->softmax = avx2_softmax;
+    kernels->pack_rows = avx2_pack_rows;
+    kernels->enlarge_row = avx2_enlarge_row;
+    kernels->normalize_row = avx2_normalize_row;
+    kernels->peak = avx2_peak;
+}
+
+#endif

@@ -1,0 +1,57 @@
+/* cpu.c: which tiers this machine runs, and the table for the best of them. */
+#include <string.h>
+
+#include "kernels/kernels.h"
+
+/* Ascending; a cap allows itself and everything before it that belongs to this architecture. */
+static const char *const tier_names[] = {"scalar", "avx2", "avx512", "neon"};
+#define TIER_COUNT (sizeof tier_names / sizeof *tier_names)
+
+/* __builtin_cpu_supports looks at CPUID and at XCR0, so the operating system's support is included. */
+static bool tier_runs(enum kernels_tier tier)
+{
+    switch (tier) {
+    case KERNELS_SCALAR:
+        return true;
+#if defined(__x86_64__)
+    case KERNELS_AVX2:
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#endif
+    default:
+        return false;
+    }
+}
+
+static int tier_by_name(const char *name)
+{
+    for (size_t i = 0; i < TIER_COUNT; i++)
+        if (!strcmp(tier_names[i], name))
+            return (int)i;
+    return -1;
+}
+
+bool kernels_available(const char *name)
+{
+    int tier = tier_by_name(name);
+    return tier >= 0 && tier_runs((enum kernels_tier)tier);
+}
+
+bool kernels_init(struct kernels *kernels, const char *cap)
+{
+    int highest = cap ? tier_by_name(cap) : KERNELS_NEON;
+    if (highest < 0)
+        return false;
+#if defined(__x86_64__)
+    if (cap && highest == KERNELS_NEON)
+        return false;
+#else
+    if (cap && (highest == KERNELS_AVX2 || highest == KERNELS_AVX512))
+        return false;
+#endif
+    kernels_init_scalar(kernels);
+#if defined(__x86_64__)
+    if (highest >= KERNELS_AVX2 && tier_runs(KERNELS_AVX2))
+        kernels_init_avx2(kernels);
+#endif
+    return true;
+}

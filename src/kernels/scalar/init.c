@@ -1,0 +1,19 @@
+/* init.c: fills the table with the scalar kernels. */
+#include "kernels/scalar/scalar.h"
+
+void kernels_init_scalar(struct kernels *kernels)
+{
+    *kernels = (struct kernels){
+        .name = "scalar",
+        .gemm_rows = 1,
+        .gemm_columns = PANEL,
+        .gemm = scalar_gemm,
+        .layer_norm = scalar_layer_norm,
+        .softmax = scalar_softmax,
+        .pack_rows = scalar_pack_rows,
+        .pack_columns = scalar_pack_columns,
+        .enlarge_row = scalar_enlarge_row,
+        .normalize_row = scalar_normalize_row,
+        .peak = scalar_peak,
+    };
+}

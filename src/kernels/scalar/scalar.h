@@ -1,0 +1,18 @@
+/* scalar.h: the kernels that every machine runs; the other tiers are compared with them. Contracts: kernels.h. */
+#ifndef KERNELS_SCALAR_SCALAR_H
+#define KERNELS_SCALAR_SCALAR_H
+
+#include "kernels/kernels.h"
+
+gemm_kernel scalar_gemm;
+layer_norm_kernel scalar_layer_norm;
+softmax_kernel scalar_softmax;
+pack_rows_kernel scalar_pack_rows;
+pack_columns_kernel scalar_pack_columns;
+enlarge_row_kernel scalar_enlarge_row;
+normalize_row_kernel scalar_normalize_row;
+peak_kernel scalar_peak;
+
+float scalar_activate(float x, enum gemm_activation activation);
+
+#endif
