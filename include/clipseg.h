@@ -129,7 +129,8 @@ typedef struct clipseg_file {
     size_t size;
 } clipseg_file;
 
-/* The same from memory. `files` and what they point to may be freed after the call. name: for messages. */
+/* The same from memory. The array may go after the call; what its entries point to must outlive the model.
+ * name: for messages. */
 CLIPSEG_FALLIBLE clipseg_status clipseg_model_open_memory(clipseg_model **model, const char *name,
                                                           const clipseg_file *files, size_t count,
                                                           const clipseg_model_options *options,
@@ -213,11 +214,15 @@ CLIPSEG_FALLIBLE clipseg_status clipseg_session_create(clipseg_session **session
 /* Stop the threads, free everything, clear the pointer. */
 CLIPSEG_API void clipseg_session_close(clipseg_session **session);
 
-/* S: the side of this session's input and of its logits. */
+/* The side of this session's input in pixels. */
 CLIPSEG_API size_t clipseg_session_input_size(const clipseg_session *session);
 
+/* S: the side of this session's logits; equal to the input's for all released models (16-pixel patches). 0 without a
+ * decoder. */
+CLIPSEG_API size_t clipseg_session_logits_size(const clipseg_session *session);
+
 /* Resize and normalise a picture and run the image tower up to the deepest layer that the decoder reads.
- * The session keeps the features, not the picture. Errors: USAGE (no decoder: see clipseg_session_embed), MEMORY. */
+ * The session keeps the features, not the picture. Errors: MODEL (a CLIP model without decoder), MEMORY. */
 CLIPSEG_FALLIBLE clipseg_status clipseg_session_set_image(clipseg_session *session, const clipseg_image *image,
                                                           clipseg_error *error);
 
