@@ -1,0 +1,101 @@
+/* buffer.c: bytes that grow at the end. */
+#include "base/buffer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+
+/* Room for `more` bytes and a NUL. */
+static bool reserve(struct buffer *buffer, size_t more)
+{
+    size_t needed;
+
+    if (buffer->failed || !size_add(buffer->size, more, &needed) || !size_add(needed, 1, &needed)) {
+        buffer->failed = true;
+        return false;
+    }
+    if (needed <= buffer->capacity)
+        return true;
+    size_t capacity = size_max(needed, buffer->capacity < 128 ? 256 : buffer->capacity + buffer->capacity / 2);
+    char *data = realloc(buffer->data, capacity);
+    if (!data) {
+        buffer->failed = true;
+        return false;
+    }
+    buffer->data = data;
+    buffer->capacity = capacity;
+    return true;
+}
+
+void buffer_append(struct buffer *buffer, const void *data, size_t size)
+{
+    if (!reserve(buffer, size))
+        return;
+    if (size)
+        memcpy(buffer->data + buffer->size, data, size);
+    buffer->size += size;
+    buffer->data[buffer->size] = 0;
+}
+
+void buffer_text(struct buffer *buffer, const char *text)
+{
+    buffer_append(buffer, text, strlen(text));
+}
+
+void buffer_format(struct buffer *buffer, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    if (length < 0 || !reserve(buffer, (size_t)length)) {
+        buffer->failed = true;
+        return;
+    }
+    va_start(arguments, format);
+    vsnprintf(buffer->data + buffer->size, (size_t)length + 1, format, arguments);
+    va_end(arguments);
+    buffer->size += (size_t)length;
+}
+
+/* The length of the valid UTF-8 sequence at `s`, 0 if there is none (overlong, surrogate, cut off). */
+static size_t utf8_length(const unsigned char *s)
+{
+    size_t length = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+
+    for (size_t i = 1; i < length; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
+        (s[0] == 0xf4 && s[1] > 0x8f))
+        return 0;
+    return length;
+}
+
+void buffer_json_string(struct buffer *buffer, const char *text)
+{
+    buffer_append(buffer, "\"", 1);
+    for (const unsigned char *s = (const unsigned char *)text; *s;) {
+        size_t length = utf8_length(s);
+        if (*s == '"' || *s == '\\')
+            buffer_format(buffer, "\\%c", *s);
+        else if (*s < 0x20 || *s == 0x7f)
+            buffer_format(buffer, "\\u%04x", *s);
+        else if (length)
+            buffer_append(buffer, s, length);
+        else
+            buffer_text(buffer, "\xef\xbf\xbd");
+        s += length ? length : 1;
+    }
+    buffer_append(buffer, "\"", 1);
+}
+
+void buffer_free(struct buffer *buffer)
+{
+    free(buffer->data);
+    *buffer = (struct buffer){0};
+}
