@@ -1,0 +1,105 @@
+"""Batches for training, made by a background process."""
+import numpy as np
+import torch
+from torch.utils.data import IterableDataset
+
+import scenes
+import world
+
+SINGLE_SIDES = (64, 64, 64, 64, 96, 96, 128, 192)
+
+
+class Singles(IterableDataset):
+    """Pictures of single things with a text for each: the contrastive stage."""
+
+    def __init__(self, w, batch, seed, sides=(64,)):
+        self.w, self.batch, self.seed, self.sides = w, batch, seed, sides
+
+    def __iter__(self):
+        rng = np.random.default_rng(self.seed)
+        while True:
+            yield single_batch(rng, self.w, self.batch, int(rng.choice(self.sides)))
+
+
+def single_batch(rng, w, batch, side):
+    instances = [scenes.choose_instance(rng, w) for _ in range(batch)]
+    pictures = np.stack([scenes.visual_prompt(rng, w, i, side) for i in instances])
+    texts, matches = describe(rng, w, instances)
+    return pictures, texts, matches
+
+
+def describe(rng, w, instances):
+    """A text for every instance, and which texts fit which instances: 1 yes, 0 no, -1 unknown."""
+    asked = []
+    for i in instances:
+        word, colour = scenes.word_for(rng, w, i.thing), ""
+        if i.colour and rng.random() < 0.6:
+            word, colour = str(rng.choice(w.names_of[i.thing])), i.colour
+        asked.append((word, colour))
+    matches = np.zeros((len(instances), len(asked)), np.int8)
+    for j, (word, colour) in enumerate(asked):
+        for k, i in enumerate(instances):
+            if i.thing in w.meanings[word]:
+                matches[k, j] = 1 if not colour or colour == i.colour else -1 if not i.colour else 0
+    return [scenes.phrase(rng, *a) for a in asked], matches
+
+
+class Scenes(IterableDataset):
+    """Scenes with several prompts each, and one visual prompt per scene."""
+
+    def __init__(self, w, batch, seed, side, prompts=5):
+        self.w, self.batch, self.seed, self.side, self.prompts = w, batch, seed, side, prompts
+
+    def __iter__(self):
+        rng = np.random.default_rng(self.seed)
+        while True:
+            yield self.make(rng)
+
+    def make(self, rng):
+        w, most = self.w, 3 if self.side < 160 else 6
+        pictures, texts, owners, masks, singles = [], [], [], [], []
+        shown_masks, unseen = [], 0
+        for n in range(self.batch):
+            instances = [scenes.choose_instance(rng, w) for _ in range(rng.integers(1, most + 1))]
+            if len(instances) > 1 and rng.random() < 0.3:  # the same thing twice, in two colours
+                twin = instances[0]
+                colours = [c for c in world.COLOURS
+                           if not world.colour_pair_held_out(w.things[twin.thing].name, c)]
+                a, b = rng.choice(colours, 2, replace=False)
+                instances[0] = scenes.Instance(twin.thing, twin.style, str(a))
+                instances[1] = scenes.Instance(twin.thing, int(rng.choice(w.styles(twin.thing))), str(b))
+            picture, owner = scenes.compose(rng, w, self.side, instances)
+            pictures.append(picture)
+            for k in range(self.prompts):
+                prompt = None if k >= self.prompts * 0.7 else scenes.positive_prompt(rng, w, owner, instances)
+                word, colour, mask = prompt or scenes.absent_prompt(rng, w, owner, instances)
+                texts.append(scenes.phrase(rng, word, colour))
+                owners.append(n)
+                masks.append(mask)
+            thing, mask = self.visual(rng, owner, instances)
+            singles.append(thing)
+            shown_masks.append(mask)
+        return (np.stack(pictures), texts, np.array(owners), np.stack(masks), singles, np.stack(shown_masks),
+                *self.show(rng, singles))
+
+    def visual(self, rng, owner, instances):
+        """What the scene's visual prompt shows, and where that is: a quarter shows something absent."""
+        w, seen = self.w, np.unique(owner[owner >= 0])
+        if len(seen) and rng.random() < 0.75:
+            thing = instances[int(rng.choice(seen))].thing
+        else:
+            thing = int(rng.integers(len(w.things)))
+        styles = w.styles(thing)
+        same = frozenset(j for n in w.things[thing].names for j in w.meanings.get(n, ()))
+        return scenes.Instance(thing, int(rng.choice(styles)), ""), scenes.mask_of(owner, instances, same)
+
+    def show(self, rng, singles):
+        side = int(rng.choice(SINGLE_SIDES))
+        pictures = np.stack([scenes.visual_prompt(rng, self.w, i, side) for i in singles])
+        return pictures, *describe(rng, self.w, singles)
+
+
+def loader(dataset):
+    """One background process keeps a few batches ready."""
+    return torch.utils.data.DataLoader(dataset, batch_size=None, num_workers=1, prefetch_factor=4,
+                                       collate_fn=lambda batch: batch)
