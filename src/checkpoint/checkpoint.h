@@ -23,7 +23,7 @@ struct tensor {
 };
 
 struct checkpoint {
-    char *name;             /* the path as the user gave it */
+    const char *name;       /* the path as the user gave it */
     const char *format;     /* "safetensors", "torch zip", "torch legacy", "gguf", ...; static */
     struct tensor *tensors; /* sorted by name */
     size_t tensor_count;
@@ -32,7 +32,7 @@ struct checkpoint {
     size_t text_count;
     struct file_map *maps;
     size_t map_count;
-    char **strings; /* tensor names and file names */
+    char **strings; /* everything that is named */
     size_t string_count;
 };
 

@@ -1,0 +1,120 @@
+/* huggingface.c: the weights of a Hugging Face directory, whole or in shards. */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "checkpoint/files.h"
+#include "checkpoint/list.h"
+#include "checkpoint/safetensors.h"
+
+#define WHOLE "model.safetensors"
+#define INDEX "model.safetensors.index.json"
+
+static clipseg_status read_file(struct checkpoint *checkpoint, const struct file_source *source, const char *name,
+                                clipseg_error *error)
+{
+    const unsigned char *data;
+    const char *file;
+    size_t size;
+    clipseg_status status = file_source_read(source, checkpoint, name, &data, &size, &file, error);
+
+    return status ? status : safetensors_read(checkpoint, file, data, size, error);
+}
+
+/* A shard's name stays inside the directory. */
+static bool plain_name(const char *name)
+{
+    return name && *name && *name != '.' && !strchr(name, '/') && strlen(name) < 256;
+}
+
+/* Has a file of this name been read? Tensors remember theirs with the directory in front. */
+static bool is_read(const struct checkpoint *checkpoint, const char *name)
+{
+    for (size_t i = 0; i < checkpoint->tensor_count; i++) {
+        const char *slash = strrchr(checkpoint->tensors[i].file, '/');
+        if (slash && !strcmp(slash + 1, name))
+            return true;
+    }
+    return false;
+}
+
+static clipseg_status read_shards(struct checkpoint *checkpoint, const struct file_source *source, json_t *weight_map,
+                                  const char *index, clipseg_error *error)
+{
+    const char *tensor;
+    json_t *shard;
+
+    json_object_foreach(weight_map, tensor, shard)
+    {
+        const char *name = json_string_value(shard);
+        clipseg_status status;
+
+        if (!plain_name(name))
+            return error_set(error, CLIPSEG_ERROR_MODEL, "%s: weight_map: \"%.100s\": want the name of a file beside "
+                                                         "the index", index, tensor);
+        if (!is_read(checkpoint, name) && (status = read_file(checkpoint, source, name, error)) != CLIPSEG_OK)
+            return status;
+    }
+    return checkpoint_sort(checkpoint, error);
+}
+
+/* Every tensor lies in the shard that the index says. */
+static clipseg_status check_index(const struct checkpoint *checkpoint, json_t *weight_map, const char *index,
+                                  clipseg_error *error)
+{
+    const char *name;
+    json_t *shard;
+
+    json_object_foreach(weight_map, name, shard)
+    {
+        const struct tensor *tensor = checkpoint_find(checkpoint, name);
+        const char *slash = tensor ? strrchr(tensor->file, '/') : NULL;
+
+        if (!slash || strcmp(slash + 1, json_string_value(shard)) != 0)
+            return error_set(error, CLIPSEG_ERROR_MODEL, "%s: weight_map: \"%.100s\" is not in %s", index, name,
+                             json_string_value(shard));
+    }
+    if (checkpoint->tensor_count != json_object_size(weight_map))
+        return error_set(error, CLIPSEG_ERROR_MODEL, "%s: weight_map names %zu tensors, the shards hold %zu", index,
+                         json_object_size(weight_map), checkpoint->tensor_count);
+    return CLIPSEG_OK;
+}
+
+static clipseg_status read_sharded(struct checkpoint *checkpoint, const struct file_source *source,
+                                   clipseg_error *error)
+{
+    const unsigned char *data;
+    const char *file;
+    size_t size;
+    json_t *root = NULL, *weight_map;
+    clipseg_status status = file_source_read(source, checkpoint, INDEX, &data, &size, &file, error);
+
+    if (status || (status = json_parse(&root, data, size, file, CLIPSEG_ERROR_MODEL, error)) != CLIPSEG_OK)
+        return status;
+    weight_map = json_object_get(root, "weight_map");
+    if (!json_is_object(weight_map) || !json_object_size(weight_map))
+        status = error_set(error, CLIPSEG_ERROR_MODEL, "%s: no weight_map", file);
+    if (!status)
+        status = read_shards(checkpoint, source, weight_map, file, error);
+    if (!status)
+        status = check_index(checkpoint, weight_map, file, error);
+    json_decref(root);
+    return status;
+}
+
+clipseg_status huggingface_read(struct checkpoint *checkpoint, const struct file_source *source, clipseg_error *error)
+{
+    clipseg_status status;
+
+    checkpoint->format = "safetensors";
+    if (file_source_has(source, WHOLE)) {
+        status = read_file(checkpoint, source, WHOLE, error);
+        return status ? status : checkpoint_sort(checkpoint, error);
+    }
+    if (file_source_has(source, INDEX)) {
+        checkpoint->format = "safetensors, sharded";
+        return read_sharded(checkpoint, source, error);
+    }
+    return error_set(error, CLIPSEG_ERROR_MODEL, "%s: no " WHOLE " (nor " INDEX "): no model directory",
+                     checkpoint->name);
+}

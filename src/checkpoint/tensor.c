@@ -1,0 +1,101 @@
+/* tensor.c: element types and their conversion to float32. */
+#include <string.h>
+
+#include "checkpoint/list.h"
+
+static const struct {
+    const char *name;
+    size_t size;
+} types[] = {
+    [TENSOR_F32] = {"F32", 4}, [TENSOR_F16] = {"F16", 2}, [TENSOR_BF16] = {"BF16", 2}, [TENSOR_F64] = {"F64", 8},
+    [TENSOR_I64] = {"I64", 8}, [TENSOR_I32] = {"I32", 4}, [TENSOR_I16] = {"I16", 2},   [TENSOR_I8] = {"I8", 1},
+    [TENSOR_U8] = {"U8", 1},   [TENSOR_BOOL] = {"BOOL", 1},
+};
+
+const char *tensor_type_name(enum tensor_type type)
+{
+    return types[type].name;
+}
+
+size_t tensor_type_size(enum tensor_type type)
+{
+    return types[type].size;
+}
+
+bool tensor_type_find(const char *name, enum tensor_type *type)
+{
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (!strcmp(types[i].name, name)) {
+            *type = (enum tensor_type)i;
+            return true;
+        }
+    return false;
+}
+
+static float float_from_bits(uint32_t bits)
+{
+    float value;
+
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* Half precision: shift exponent and mantissa into place and let a multiplication by 2^112 correct the bias, which
+ * also makes subnormal numbers come out right; infinities and NaN get their exponent set. */
+static float float_from_half(uint16_t half)
+{
+    uint32_t magnitude = (uint32_t)(half & 0x7fff) << 13, sign = (uint32_t)(half & 0x8000) << 16;
+    float scaled = float_from_bits(magnitude) * float_from_bits(0x77800000);
+    uint32_t bits;
+
+    memcpy(&bits, &scaled, sizeof bits);
+    bits |= magnitude >= 0x0f800000 ? 0x7f800000 : 0;
+    return float_from_bits(bits | sign);
+}
+
+static void read_halves(const unsigned char *data, size_t count, float *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint16_t half;
+        memcpy(&half, data + 2 * i, sizeof half);
+        out[i] = float_from_half(half);
+    }
+}
+
+static void read_bfloats(const unsigned char *data, size_t count, float *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint16_t upper;
+        memcpy(&upper, data + 2 * i, sizeof upper);
+        out[i] = float_from_bits((uint32_t)upper << 16);
+    }
+}
+
+static void read_doubles(const unsigned char *data, size_t count, float *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        double value;
+        memcpy(&value, data + 8 * i, sizeof value);
+        out[i] = (float)value;
+    }
+}
+
+void tensor_read_f32(const struct tensor *tensor, size_t first, size_t count, float *out)
+{
+    const unsigned char *data = tensor->data + first * types[tensor->type].size;
+
+    switch (tensor->type) {
+    case TENSOR_F16:
+        read_halves(data, count, out);
+        break;
+    case TENSOR_BF16:
+        read_bfloats(data, count, out);
+        break;
+    case TENSOR_F64:
+        read_doubles(data, count, out);
+        break;
+    default:
+        memcpy(out, data, count * sizeof *out);
+        break;
+    }
+}

@@ -1,0 +1,111 @@
+/* png.c: PNG through libspng; every type becomes 8-bit RGB as Pillow's convert("RGB") (16-bit by the high byte). */
+#include <stdlib.h>
+#include <string.h>
+
+#include <spng.h>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "image/decode.h"
+#include "image/orientation.h"
+
+#define CHUNK_LIMIT ((size_t)16 << 20)
+#define CHUNKS_LIMIT ((size_t)64 << 20)
+
+static bool matches(const unsigned char *data, size_t size)
+{
+    return size >= 8 && !memcmp(data, "\x89PNG\r\n\x1a\n", 8);
+}
+
+static clipseg_status refuse(const struct picture_source *source, int code, clipseg_error *error)
+{
+    if (code == SPNG_EMEM)
+        return error_memory(error);
+    return picture_refuse(source, "PNG", error, "%s", code == SPNG_IO_EOF ? "cut off" : spng_strerror(code));
+}
+
+static int find_orientation(spng_ctx *png)
+{
+    struct spng_exif exif;
+    struct spng_text *texts;
+    uint32_t count = 0;
+    int orientation = spng_get_exif(png, &exif) ? 0 : orientation_from_exif((unsigned char *)exif.data, exif.length);
+
+    if (orientation || spng_get_text(png, NULL, &count) || !(texts = memory_zeroed(count, sizeof *texts)))
+        return orientation ? orientation : 1;
+    if (!spng_get_text(png, texts, &count))
+        for (uint32_t i = 0; i < count && !orientation; i++)
+            if (!strcmp(texts[i].keyword, "XML:com.adobe.xmp"))
+                orientation = orientation_from_xmp((unsigned char *)texts[i].text, texts[i].length);
+    free(texts);
+    return orientation ? orientation : 1;
+}
+
+static bool has_transparency(spng_ctx *png, const struct spng_ihdr *header)
+{
+    struct spng_trns transparency;
+
+    return header->color_type == SPNG_COLOR_TYPE_GRAYSCALE_ALPHA ||
+           header->color_type == SPNG_COLOR_TYPE_TRUECOLOR_ALPHA || spng_get_trns(png, &transparency) == 0;
+}
+
+/* With alpha the library hands out RGBA, which is then taken apart. */
+static clipseg_status read_rgba(const struct picture_source *source, spng_ctx *png, clipseg_image *image,
+                                clipseg_error *error)
+{
+    size_t pixels = image->width * image->height, bytes;
+    uint8_t *rgba = size_multiply(pixels, 4, &bytes) ? memory_aligned(bytes, 1) : NULL;
+    int code;
+
+    if (!rgba)
+        return error_memory(error);
+    code = spng_decode_image(png, rgba, bytes, SPNG_FMT_RGBA8, SPNG_DECODE_TRNS);
+    for (size_t i = 0; !code && i < pixels; i++) {
+        memcpy(image->rgb + 3 * i, rgba + 4 * i, 3);
+        image->alpha[i] = rgba[4 * i + 3];
+    }
+    free(rgba);
+    return code ? refuse(source, code, error) : CLIPSEG_OK;
+}
+
+static clipseg_status read_image(const struct picture_source *source, spng_ctx *png, struct picture *picture,
+                                 clipseg_error *error)
+{
+    struct spng_ihdr header;
+    clipseg_image *image = &picture->image;
+    clipseg_status status;
+    int code;
+
+    if ((code = spng_set_png_buffer(png, source->data, source->size)) != 0 ||
+        (code = spng_set_chunk_limits(png, CHUNK_LIMIT, CHUNKS_LIMIT)) != 0 ||
+        (code = spng_get_ihdr(png, &header)) != 0)
+        return refuse(source, code, error);
+    bool alpha = source->options->keep_alpha && has_transparency(png, &header);
+    status = picture_allocate(source, "PNG", header.width, header.height, alpha, image, error);
+    if (status)
+        return status;
+    if (alpha)
+        status = read_rgba(source, png, image, error);
+    else if ((code = spng_decode_image(png, image->rgb, image->width * image->height * 3, SPNG_FMT_RGB8, 0)) != 0)
+        status = refuse(source, code, error);
+    if (!status && (code = spng_decode_chunks(png)) != 0) /* what follows the pixels, to the end */
+        status = refuse(source, code, error);
+    if (!status)
+        picture->orientation = find_orientation(png);
+    return status;
+}
+
+static clipseg_status decode(const struct picture_source *source, struct picture *picture, clipseg_error *error)
+{
+    spng_ctx *png = spng_ctx_new(0);
+    clipseg_status status;
+
+    if (!png)
+        return error_memory(error);
+    status = read_image(source, png, picture, error);
+    spng_ctx_free(png);
+    return status;
+}
+
+const struct picture_format format_png = {"PNG", matches, decode};
