@@ -90,7 +90,7 @@ static void read_row(const struct header *h, const unsigned char *row, uint8_t *
 
 static clipseg_status decode(const struct picture_source *source, struct picture *picture, clipseg_error *error)
 {
-    struct header h;
+    struct header h = {0};
     size_t stride, bytes;
     clipseg_status status = read_header(source, &h, error);
 

@@ -1,0 +1,30 @@
+# The built-in model: the files of models/demo become part of the command's read-only data.
+set(DEMO_DIRECTORY ${CMAKE_SOURCE_DIR}/models/demo)
+set(DEMO_FILES config.json preprocessor_config.json vocab.json merges.txt model.safetensors)
+set(DEMO_SOURCE ${CMAKE_BINARY_DIR}/demo_files.c)
+
+set(DEMO_TEXT "/* Written by cmake/demo.cmake. */\n#include \"cli/demo.h\"\n\n")
+set(DEMO_TABLE "")
+set(DEMO_COUNT 0)
+set(DEMO_PATHS "")
+if(EXISTS ${DEMO_DIRECTORY}/model.safetensors)
+  foreach(FILE ${DEMO_FILES})
+    set(PATH ${DEMO_DIRECTORY}/${FILE})
+    list(APPEND DEMO_PATHS ${PATH})
+    file(SIZE ${PATH} SIZE)
+    set(SYMBOL demo_file_${DEMO_COUNT})
+    string(APPEND DEMO_TEXT
+      "__asm__(\".pushsection .rodata\\n.balign 64\\n${SYMBOL}:\\n.incbin \\\"${PATH}\\\"\\n.byte 0\\n.popsection\\n\");\n"
+      "extern const char ${SYMBOL}[] __attribute__((visibility(\"hidden\")));\n")
+    string(APPEND DEMO_TABLE "    {\"${FILE}\", ${SYMBOL}, ${SIZE}},\n")
+    math(EXPR DEMO_COUNT "${DEMO_COUNT} + 1")
+  endforeach()
+endif()
+if(DEMO_COUNT EQUAL 0)
+  set(DEMO_TABLE "    {\"\", \"\", 0},\n")
+endif()
+string(APPEND DEMO_TEXT
+  "\nconst clipseg_file demo_files[] = {\n${DEMO_TABLE}};\nconst size_t demo_file_count = ${DEMO_COUNT};\n")
+file(CONFIGURE OUTPUT ${DEMO_SOURCE} CONTENT "${DEMO_TEXT}" @ONLY)
+set_source_files_properties(${DEMO_SOURCE} PROPERTIES OBJECT_DEPENDS "${DEMO_PATHS}")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${DEMO_PATHS})
