@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "image/image.h"
 #include "image/orientation.h"
 
 static const struct picture_format *const formats[] = {&format_jpeg, &format_png, &format_webp, &format_bmp,
@@ -104,20 +105,31 @@ static clipseg_status refuse_stranger(const struct picture_source *source, clips
                      source->name);
 }
 
+static const struct picture_format *find_format(const unsigned char *data, size_t size)
+{
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (formats[i]->matches(data, size))
+            return formats[i];
+    return NULL;
+}
+
+bool image_recognised(const unsigned char *data, size_t size)
+{
+    return find_format(data, size) != NULL;
+}
+
 clipseg_status clipseg_image_load_memory(clipseg_image *image, const void *data, size_t size, const char *name,
                                          const clipseg_image_options *options, clipseg_error *error)
 {
     clipseg_image_options complete;
     struct picture_source source = {data, size, name, &complete};
     struct picture picture = {.orientation = 1};
-    const struct picture_format *format = NULL;
+    const struct picture_format *format = find_format(data, size);
     clipseg_status status;
 
     clipseg_image_options_default(&complete);
     if (options)
         memcpy(&complete, options, size_min(options->size, sizeof complete));
-    for (size_t i = 0; !format && i < sizeof formats / sizeof *formats; i++)
-        format = formats[i]->matches(data, size) ? formats[i] : NULL;
     if (!format)
         return refuse_stranger(&source, error);
     status = format->decode(&source, &picture, error);

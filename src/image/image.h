@@ -4,6 +4,11 @@
 
 #include "clipseg.h"
 
+#include <stdbool.h>
+
+/* Does this look like the beginning of a picture that clipseg_image_load_memory reads? 64 bytes are enough. */
+bool image_recognised(const unsigned char *data, size_t size);
+
 enum image_filter { IMAGE_BILINEAR = 2, IMAGE_BICUBIC = 3 }; /* Pillow's numbers for `resample` */
 
 /* Resize interleaved 8-bit RGB, bit-equal to Pillow's Image.resize((to_width, to_height), filter): fixed-point

@@ -1,4 +1,4 @@
-/* output.h: results to files: one writer per format behind one table. */
+/* output.h: results to files: one file per format behind one table. */
 #ifndef OUTPUT_OUTPUT_H
 #define OUTPUT_OUTPUT_H
 
@@ -7,49 +7,72 @@
 
 #include "clipseg.h"
 
-/* What there is to write about one picture. Not every writer needs everything; a writer's `needs` says what. */
+/* One picture and what was asked of it; the answers stream by, one prompt after the other. */
 struct result {
     const char *image_name;     /* as the user gave it */
     const clipseg_image *image; /* upright */
     size_t prompt_count;
     const char *const *prompts; /* titles, UTF-8 */
-    size_t size;                /* S */
-    const float *logits;        /* [prompt_count, S, S] */
-    const float *probability;   /* [prompt_count, height, width], or for a per-prompt writer that of `prompt` alone,
-                                   [height, width] */
-    size_t prompt;              /* for per-prompt writers: which one is meant */
-    float threshold;
-    const uint16_t *labels;     /* [height, width], 0 none, else prompt's number from 1; NULL unless needed */
+    size_t size;                /* S, the side of the logits */
+    float threshold;            /* a pixel counts when its probability is larger */
+    float label_threshold;      /* the same for label maps */
 };
 
-enum result_need { NEED_LOGITS = 1, NEED_PROBABILITY = 2, NEED_LABELS = 4 };
+/* The answer to one prompt. */
+struct answer {
+    size_t prompt;            /* 0.. */
+    const float *logits;      /* [S, S] */
+    const float *probability; /* [height, width]; NULL when no chosen format needs it */
+};
 
-struct writer {
+/* A file that is being written. */
+struct output {
+    const struct result *result;
+    FILE *stream;
+    void *state; /* the format's own, from `begin` */
+};
+
+struct format {
     const char *name;   /* -f NAME */
     const char *suffix; /* ".mask.png" */
-    bool per_prompt;    /* one file for each prompt */
-    unsigned needs;
     const char *help;   /* one line */
-    clipseg_status (*write)(FILE *stream, const struct result *result, clipseg_error *error);
+    bool per_prompt;    /* one file for each prompt: begin, one add, end */
+    bool needs_probability;
+    clipseg_status (*begin)(struct output *output, clipseg_error *error); /* NULL: nothing to do */
+    clipseg_status (*add)(struct output *output, const struct answer *answer, clipseg_error *error);
+    clipseg_status (*end)(struct output *output, clipseg_error *error); /* NULL: nothing to do */
 };
 
-extern const struct writer *const output_writers[]; /* ends with NULL */
+extern const struct format format_mask, format_heatmap, format_overlay, format_labels, format_figure, format_npy,
+    format_json;
+extern const struct format *const output_formats[]; /* ends with NULL */
 
 /* NULL when there is none. */
-const struct writer *output_find(const char *name);
+const struct format *output_find(const char *name);
 
-/* "NN-slug" for a prompt: letters and digits of any script, runs of others as '-', at most 40 bytes of slug, cut at a
- * character's end. out: [64]. */
+/* After `end`, or instead of it: free the state. */
+void output_release(struct output *output);
+
+/* "NN-slug" for a prompt: letters and digits of any script, runs of others as '-', the slug at most 40 bytes and cut at a
+ * character's end. out: [64] */
 void output_slug(char *out, size_t number, const char *prompt);
 
-/* ---- png_write.c: through libspng, deterministic bytes. stride in bytes. */
+/* ---- png.c: through libspng; the same pixels give the same bytes */
+
 enum png_layout { PNG_GREY8, PNG_GREY16, PNG_RGB8, PNG_RGBA8, PNG_PALETTE8 };
-struct png_palette { size_t count; uint8_t rgb[256][3]; };
+
+struct png_palette {
+    size_t count;
+    uint8_t rgb[256][3];
+};
+
+/* pixels: rows without padding; 16-bit values in the machine's order. Errors: IO, MEMORY. */
 clipseg_status png_write(FILE *stream, enum png_layout layout, size_t width, size_t height, const void *pixels,
-                         size_t stride, const struct png_palette *palette, clipseg_error *error);
+                         const struct png_palette *palette, clipseg_error *error);
 
 /* ---- colour.c */
-void colour_viridis(float value, uint8_t rgb[3]);             /* 0..1, clamped */
-void colour_label(size_t label, uint8_t rgb[3]);              /* distinct colours; 0 is black */
+
+void colour_viridis(float value, uint8_t rgb[3]); /* 0..1, clamped; NaN as 0 */
+void colour_label(size_t label, uint8_t rgb[3]);  /* 0 is black, the others are distinct */
 
 #endif

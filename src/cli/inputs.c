@@ -1,0 +1,248 @@
+/* inputs.c: files, folders and lists of pictures. */
+#include "cli/inputs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "image/image.h"
+
+#define DEEPEST 64
+
+static char *join(const char *folder, const char *name)
+{
+    size_t size = strlen(folder) + strlen(name) + 2;
+    char *path = malloc(size);
+
+    if (path)
+        snprintf(path, size, "%s%s%s", folder, *folder && folder[strlen(folder) - 1] != '/' ? "/" : "", name);
+    return path;
+}
+
+/* ---- adding */
+
+/* relative: the path below the folder that was named, or the file's name alone: what is mirrored under `output`. */
+static clipseg_status add(struct inputs *inputs, const char *path, const char *relative, const char *output,
+                          clipseg_error *error)
+{
+    bool is_stdin = !strcmp(path, "-");
+    struct input input = {memory_string(path, strlen(path)), NULL};
+    const char *from = is_stdin ? "stdin" : output ? relative : path;
+
+    input.base = output ? join(output, from) : memory_string(from, strlen(from));
+    if (inputs->count == inputs->capacity) {
+        size_t capacity = inputs->capacity ? 2 * inputs->capacity : 16;
+        struct input *items = realloc(inputs->items, capacity * sizeof *items);
+        inputs->items = items ? items : inputs->items;
+        inputs->capacity = items ? capacity : inputs->capacity;
+    }
+    if (!input.path || !input.base || inputs->count == inputs->capacity) {
+        free(input.path);
+        free(input.base);
+        return error_memory(error);
+    }
+    char *slash = strrchr(input.base, '/'), *dot = strrchr(slash ? slash : input.base, '.');
+    if (dot && dot != input.base && dot[-1] != '/' && !is_stdin)
+        *dot = 0;
+    inputs->items[inputs->count++] = input;
+    return CLIPSEG_OK;
+}
+
+/* ---- folders */
+
+struct visit {
+    dev_t device;
+    ino_t inode;
+    const struct visit *above;
+    size_t depth;
+};
+
+struct walk {
+    struct inputs *inputs;
+    const char *root; /* the folder that was named */
+    const char *output;
+    clipseg_error *error;
+};
+
+static bool is_picture(const char *path)
+{
+    unsigned char start[64];
+    int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    ssize_t size = file >= 0 ? read(file, start, sizeof start) : -1;
+
+    if (file >= 0)
+        close(file);
+    return size > 0 && image_recognised(start, (size_t)size);
+}
+
+static clipseg_status walk_folder(const struct walk *walk, const char *folder, const struct visit *above);
+
+static clipseg_status walk_entry(const struct walk *walk, const char *path, const struct visit *above)
+{
+    struct stat info;
+
+    if (stat(path, &info)) /* a dangling link is none of our business */
+        return CLIPSEG_OK;
+    if (S_ISDIR(info.st_mode)) {
+        struct visit here = {info.st_dev, info.st_ino, above, above ? above->depth + 1 : 0};
+        for (const struct visit *v = above; v; v = v->above)
+            if (v->device == here.device && v->inode == here.inode)
+                return CLIPSEG_OK; /* a link back to a folder that we are in */
+        return here.depth < DEEPEST ? walk_folder(walk, path, &here) : CLIPSEG_OK;
+    }
+    if (!S_ISREG(info.st_mode) || !is_picture(path))
+        return CLIPSEG_OK;
+    const char *relative = path + strlen(walk->root);
+    return add(walk->inputs, path, relative + strspn(relative, "/"), walk->output, walk->error);
+}
+
+static int keep_visible(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static clipseg_status walk_folder(const struct walk *walk, const char *folder, const struct visit *above)
+{
+    struct dirent **entries = NULL;
+    int count = scandir(folder, &entries, keep_visible, by_name);
+    clipseg_status status = CLIPSEG_OK;
+
+    if (count < 0)
+        return error_set(walk->error, errno == ENOMEM ? CLIPSEG_ERROR_MEMORY : CLIPSEG_ERROR_IO,
+                         "%s: cannot be read: %s", folder, strerror(errno));
+    for (int i = 0; i < count; i++) {
+        char *path = status ? NULL : join(folder, entries[i]->d_name);
+        if (!status)
+            status = path ? walk_entry(walk, path, above) : error_memory(walk->error);
+        free(path);
+        free(entries[i]);
+    }
+    free(entries);
+    return status;
+}
+
+/* ---- operands and lists */
+
+static clipseg_status add_operand(struct inputs *inputs, const char *operand, const char *output, clipseg_error *error)
+{
+    struct stat info;
+    const char *slash = strrchr(operand, '/');
+
+    if (strcmp(operand, "-") != 0 && stat(operand, &info) == 0 && S_ISDIR(info.st_mode)) {
+        struct walk walk = {inputs, operand, output, error};
+        size_t before = inputs->count;
+        inputs->is_batch = true;
+        clipseg_status status = walk_entry(&walk, operand, NULL);
+        if (!status && inputs->count == before)
+            status = error_set(error, CLIPSEG_ERROR_IMAGE, "%s: the folder holds no pictures", operand);
+        return status;
+    }
+    return add(inputs, operand, slash ? slash + 1 : operand, output, error);
+}
+
+static clipseg_status add_list(struct inputs *inputs, const char *list, const char *output, clipseg_error *error)
+{
+    struct file_map map;
+    clipseg_status status = strcmp(list, "-") ? file_map_open(&map, list, error)
+                                              : file_map_stream(&map, stdin, "stdin", (size_t)1 << 30, error);
+
+    if (status)
+        return status;
+    inputs->is_batch = true;
+    for (size_t i = 0; !status && i < map.size;) {
+        const unsigned char *end = memchr(map.data + i, '\n', map.size - i);
+        size_t length = end ? (size_t)(end - map.data) - i : map.size - i;
+        size_t trimmed = length && map.data[i + length - 1] == '\r' ? length - 1 : length;
+        char *path = memory_string((const char *)map.data + i, trimmed);
+        if (!path)
+            status = error_memory(error);
+        else if (*path)
+            status = add_operand(inputs, path, output, error);
+        free(path);
+        i += length + 1;
+    }
+    file_map_close(&map);
+    return status;
+}
+
+static int by_base(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static clipseg_status check_bases(const struct inputs *inputs, clipseg_error *error)
+{
+    char **bases = memory_zeroed(inputs->count, sizeof *bases);
+    clipseg_status status = CLIPSEG_OK;
+
+    if (!bases)
+        return error_memory(error);
+    for (size_t i = 0; i < inputs->count; i++)
+        bases[i] = inputs->items[i].base;
+    qsort(bases, inputs->count, sizeof *bases, by_base);
+    for (size_t i = 1; !status && i < inputs->count; i++)
+        if (!strcmp(bases[i - 1], bases[i]))
+            status = error_set(error, CLIPSEG_ERROR_USAGE, "two inputs would write the same files, %s.*; give them "
+                                                           "different names or run them apart", bases[i]);
+    free(bases);
+    return status;
+}
+
+clipseg_status inputs_collect(struct inputs *inputs, char **operands, size_t count, const char *list,
+                              const char *output, clipseg_error *error)
+{
+    clipseg_status status = CLIPSEG_OK;
+
+    *inputs = (struct inputs){.is_batch = count > 1};
+    for (size_t i = 0; !status && i < count; i++)
+        status = add_operand(inputs, operands[i], output, error);
+    if (!status && list)
+        status = add_list(inputs, list, output, error);
+    if (!status && !inputs->count)
+        status = error_set(error, CLIPSEG_ERROR_USAGE, "no picture: name files or folders, or - for stdin");
+    if (!status)
+        status = check_bases(inputs, error);
+    if (status)
+        inputs_free(inputs);
+    return status;
+}
+
+void inputs_free(struct inputs *inputs)
+{
+    for (size_t i = 0; i < inputs->count; i++) {
+        free(inputs->items[i].path);
+        free(inputs->items[i].base);
+    }
+    free(inputs->items);
+    *inputs = (struct inputs){0};
+}
+
+clipseg_status make_folders(const char *path, clipseg_error *error)
+{
+    char *copy = memory_string(path, strlen(path));
+    clipseg_status status = CLIPSEG_OK;
+
+    if (!copy)
+        return error_memory(error);
+    for (char *slash = strchr(copy + 1, '/'); !status && slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        if (mkdir(copy, 0777) && errno != EEXIST)
+            status = error_set(error, CLIPSEG_ERROR_IO, "%s: cannot be made: %s", copy, strerror(errno));
+        *slash = '/';
+    }
+    free(copy);
+    return status;
+}

@@ -1,0 +1,31 @@
+/* inputs.h: the pictures that a command line names, and where their results go. */
+#ifndef CLI_INPUTS_H
+#define CLI_INPUTS_H
+
+#include <stdbool.h>
+
+#include "clipseg.h"
+
+struct input {
+    char *path;     /* to open; "-" for stdin */
+    char *base;     /* results are called base + suffix */
+};
+
+struct inputs {
+    struct input *items; /* [count], in the order of the command line, folders sorted by name */
+    size_t count, capacity;
+    bool is_batch; /* several operands, or a folder: one bad picture does not stop the others */
+};
+
+/* operands: files, folders (recursive; pictures by content), "-". list: a file with one path per line, or NULL.
+ * output: the folder of -o, NULL for beside the inputs. Two inputs with one base are an error.
+ * Errors: USAGE, IO, IMAGE (a folder without pictures), MEMORY. */
+clipseg_status inputs_collect(struct inputs *inputs, char **operands, size_t count, const char *list,
+                              const char *output, clipseg_error *error);
+
+void inputs_free(struct inputs *inputs);
+
+/* Make the folder that a path lies in, and those above it. Errors: IO, MEMORY. */
+clipseg_status make_folders(const char *path, clipseg_error *error);
+
+#endif
