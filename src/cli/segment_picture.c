@@ -65,9 +65,12 @@ static clipseg_status sink_commit(struct sink *sink, clipseg_error *error)
 {
     clipseg_status status = sink->format->end ? sink->format->end(&sink->output, error) : CLIPSEG_OK;
 
-    if (!status)
-        status = sink->file.stream ? file_write_commit(&sink->file, false, error) : write_to_stdout(sink, error);
-    return status;
+    if (status)
+        return status;
+    if (!sink->file.stream)
+        return write_to_stdout(sink, error);
+    sink->output.stream = NULL; /* the commit closes it */
+    return file_write_commit(&sink->file, false, error);
 }
 
 static void sink_close(struct sink *sink)
@@ -75,7 +78,7 @@ static void sink_close(struct sink *sink)
     if (!sink->open)
         return;
     output_release(&sink->output);
-    if (!sink->file.path && sink->output.stream)
+    if (!sink->file.stream && sink->output.stream)
         fclose(sink->output.stream);
     file_write_abandon(&sink->file);
     free(sink->text);

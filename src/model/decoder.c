@@ -114,11 +114,12 @@ void decoder_apply(struct decoder *decoder, const struct clipseg_model *model, c
         join_activation(decoder, reduce, reduced + i * decoder->rows * decoder->stride, count, i == 0);
         if (i == config->conditional_layer)
             condition(decoder, model, compute, embeddings, count);
-        observe(decoder, i, count);
+        if (i == 0)
+            observe(decoder, 0, count);
         block_apply_post_norm(compute, &model->weights.decoder.blocks[i], attention, &decoder->block,
                               count * decoder->rows, decoder->hidden);
+        observe(decoder, i + 1, count);
     }
-    observe(decoder, config->extract_count, count);
     stage_group_end(compute->stages);
     stage_group_begin(compute->stages, STAGE_HEAD);
     for (size_t i = 0; i < count; i++)
