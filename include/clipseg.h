@@ -1,8 +1,8 @@
 /* clipseg.h: zero-shot image segmentation with CLIPSeg checkpoints on the CPU.
  *
- * Two objects. A clipseg_model holds weights, configuration and tokenizer; it never changes after it was opened and
- * any number of threads may share it. A clipseg_session is the mutable side (threads, workspace, the features of the
- * current picture, the embeddings of known prompts); use one per thread.
+ * Two objects. A clipseg_model holds weights, configuration and tokenizer; it never changes after it was
+ * opened and any number of threads may share it. A clipseg_session is the mutable side (threads, workspace,
+ * the features of the current picture, the embeddings of known prompts); use one per thread.
  *
  *     clipseg_error error;
  *     clipseg_model *model = NULL;
@@ -14,15 +14,16 @@
  *         clipseg_session_set_image(session, &image, &error))            // the image tower runs once, here
  *         return fail(&error);
  *     const clipseg_prompt prompts[] = {clipseg_text("pancakes"), clipseg_text("orange juice")};
- *     float *probability = malloc(2 * image.width * image.height * sizeof(float));   // [prompts, height, width]
- *     if (clipseg_session_masks(session, prompts, 2, probability, &error)) return fail(&error);
+ *     float *probability = malloc(2 * image.width * image.height * sizeof(float));   // [prompts, height,
+ * width] if (clipseg_session_masks(session, prompts, 2, probability, &error)) return fail(&error);
  *
- * Every fallible call returns CLIPSEG_OK (0) or another status and, when `error` is not NULL, fills it with one line
- * that names the file, the place in it, what is wrong and what to do. The library never prints, never exits and never
- * touches locale or signals. Strings are UTF-8. On failure the outputs are left untouched unless said otherwise.
+ * Every fallible call returns CLIPSEG_OK (0) or another status and, when `error` is not NULL, fills it with
+ * one line that names the file, the place in it, what is wrong and what to do. The library never prints,
+ * never exits and never touches locale or signals. Strings are UTF-8. On failure the outputs are left
+ * untouched unless said otherwise.
  *
- * Model: Lueddecke and Ecker, "Image Segmentation Using Text and Image Prompts" (arXiv 2112.10003); the numbers equal
- * those of Hugging Face transformers' CLIPSegForImageSegmentation.
+ * Model: Lueddecke and Ecker, "Image Segmentation Using Text and Image Prompts" (arXiv 2112.10003); the
+ * numbers equal those of Hugging Face transformers' CLIPSegForImageSegmentation.
  */
 #ifndef CLIPSEG_H
 #define CLIPSEG_H
@@ -47,18 +48,19 @@ extern "C" {
 /* The version of the library that is linked, for example "0.1.0". */
 CLIPSEG_API const char *clipseg_version(void);
 
-/* ---- Status and errors -------------------------------------------------------------------------------------- */
+/* ---- Status and errors
+ * -------------------------------------------------------------------------------------- */
 
 /* The values are also the command's exit codes. */
 typedef enum clipseg_status {
     CLIPSEG_OK = 0,
-    CLIPSEG_ERROR_USAGE = 2,       /* a call or a prompt that cannot be meant: empty text, bad UTF-8, wrong size */
-    CLIPSEG_ERROR_MODEL = 3,       /* the file is no model that this library accepts */
-    CLIPSEG_ERROR_IMAGE = 4,       /* the file is no picture that this library accepts */
-    CLIPSEG_ERROR_IO = 5,          /* a file does not exist, may not be read, or cannot be written */
-    CLIPSEG_ERROR_NETWORK = 6,     /* the other side did not answer, or not as it should */
-    CLIPSEG_ERROR_MEMORY = 7,      /* out of memory */
-    CLIPSEG_ERROR_PARTIAL = 8,     /* some items of a batch failed, the others are done */
+    CLIPSEG_ERROR_USAGE = 2, /* a call or a prompt that cannot be meant: empty text, bad UTF-8, wrong size */
+    CLIPSEG_ERROR_MODEL = 3, /* the file is no model that this library accepts */
+    CLIPSEG_ERROR_IMAGE = 4, /* the file is no picture that this library accepts */
+    CLIPSEG_ERROR_IO = 5,    /* a file does not exist, may not be read, or cannot be written */
+    CLIPSEG_ERROR_NETWORK = 6,      /* the other side did not answer, or not as it should */
+    CLIPSEG_ERROR_MEMORY = 7,       /* out of memory */
+    CLIPSEG_ERROR_PARTIAL = 8,      /* some items of a batch failed, the others are done */
     CLIPSEG_ERROR_INTERRUPTED = 130 /* the caller asked to stop */
 } clipseg_status;
 
@@ -71,10 +73,11 @@ typedef struct clipseg_error {
     char text[1024]; /* one line, UTF-8, without a newline at its end */
 } clipseg_error;
 
-/* ---- Pictures ----------------------------------------------------------------------------------------------- */
+/* ---- Pictures
+ * ----------------------------------------------------------------------------------------------- */
 
-/* An 8-bit picture, upright. A caller may fill this with its own memory; only pictures made by clipseg_image_load*
- * are to be freed with clipseg_image_free. */
+/* An 8-bit picture, upright. A caller may fill this with its own memory; only pictures made by
+ * clipseg_image_load* are to be freed with clipseg_image_free. */
 typedef struct clipseg_image {
     size_t width, height;
     uint8_t *rgb;   /* [height, width, 3] */
@@ -82,9 +85,10 @@ typedef struct clipseg_image {
 } clipseg_image;
 
 typedef struct clipseg_image_options {
-    size_t size;        /* sizeof(clipseg_image_options), set by clipseg_image_options_default */
-    uint64_t max_pixels; /* larger pictures are refused before anything is allocated; default 178956970 as Pillow */
-    int keep_alpha;     /* fill `alpha` if the picture has transparency; default 0 */
+    size_t size;         /* sizeof(clipseg_image_options), set by clipseg_image_options_default */
+    uint64_t max_pixels; /* larger pictures are refused before anything is allocated; default 178956970 as
+                            Pillow */
+    int keep_alpha;      /* fill `alpha` if the picture has transparency; default 0 */
 } clipseg_image_options;
 
 CLIPSEG_API void clipseg_image_options_default(clipseg_image_options *options);
@@ -93,34 +97,39 @@ CLIPSEG_API void clipseg_image_options_default(clipseg_image_options *options);
  * orientation says (as PIL.ImageOps.exif_transpose), and converted to RGB as Pillow's convert("RGB").
  * options: NULL for the defaults. Errors: IO, IMAGE, MEMORY. */
 CLIPSEG_FALLIBLE clipseg_status clipseg_image_load(clipseg_image *image, const char *path,
-                                                   const clipseg_image_options *options, clipseg_error *error);
+                                                   const clipseg_image_options *options,
+                                                   clipseg_error *error);
 
 /* The same from memory. name: what to call it in an error message. */
 CLIPSEG_FALLIBLE clipseg_status clipseg_image_load_memory(clipseg_image *image, const void *data, size_t size,
-                                                          const char *name, const clipseg_image_options *options,
+                                                          const char *name,
+                                                          const clipseg_image_options *options,
                                                           clipseg_error *error);
 
 /* Free what a load allocated and clear the struct. Harmless on a cleared one. */
 CLIPSEG_API void clipseg_image_free(clipseg_image *image);
 
-/* ---- Models ------------------------------------------------------------------------------------------------- */
+/* ---- Models
+ * ------------------------------------------------------------------------------------------------- */
 
 typedef struct clipseg_model clipseg_model;
 
 typedef struct clipseg_model_options {
-    size_t size;     /* sizeof(clipseg_model_options), set by clipseg_model_options_default */
-    const char *cpu; /* cap the instruction set: "scalar", "avx2", "avx512", "neon"; NULL: the best this machine has */
-    size_t threads;  /* for packing the weights; 0: all cores we may use */
+    size_t size;      /* sizeof(clipseg_model_options), set by clipseg_model_options_default */
+    const char *cpu;  /* cap the instruction set: "scalar", "avx2", "avx512", "neon"; NULL: the best this
+                         machine has */
+    size_t threads;   /* for packing the weights; 0: all cores we may use */
     const char *clip; /* CLIP directory for an original decoder-only file; NULL: none */
 } clipseg_model_options;
 
 CLIPSEG_API void clipseg_model_options_default(clipseg_model_options *options);
 
-/* Open a checkpoint: a Hugging Face directory (config.json, preprocessor_config.json, vocab.json + merges.txt or
- * tokenizer.json, model.safetensors whole or sharded).
- * options: NULL for the defaults. Errors: IO, MODEL, MEMORY, USAGE (unknown cpu). */
+/* Open a checkpoint: a Hugging Face directory (config.json, preprocessor_config.json, vocab.json + merges.txt
+ * or tokenizer.json, model.safetensors whole or sharded). options: NULL for the defaults. Errors: IO, MODEL,
+ * MEMORY, USAGE (unknown cpu). */
 CLIPSEG_FALLIBLE clipseg_status clipseg_model_open(clipseg_model **model, const char *path,
-                                                   const clipseg_model_options *options, clipseg_error *error);
+                                                   const clipseg_model_options *options,
+                                                   clipseg_error *error);
 
 /* A file that lies in memory, with the name that it would have in the directory. */
 typedef struct clipseg_file {
@@ -143,10 +152,11 @@ typedef struct clipseg_model_info {
     size_t image_size;     /* S: the side of the square input, from the processor's configuration */
     size_t patch_size;     /* input sizes are multiples of this */
     size_t embedding_size; /* the length of a prompt's embedding */
-    size_t context_length; /* tokens that a text prompt may have, start and end included; longer ones are cut */
-    float logit_scale;     /* exp of CLIP's temperature parameter */
-    int has_decoder;       /* 0: plain CLIP, which cannot segment */
-    const char *cpu;       /* the kernels in use: "scalar", "avx2", ... */
+    size_t
+        context_length; /* tokens that a text prompt may have, start and end included; longer ones are cut */
+    float logit_scale;  /* exp of CLIP's temperature parameter */
+    int has_decoder;    /* 0: plain CLIP, which cannot segment */
+    const char *cpu;    /* the kernels in use: "scalar", "avx2", ... */
 } clipseg_model_info;
 
 /* Facts of an open model. Strings live as long as the model. */
@@ -159,14 +169,15 @@ CLIPSEG_FALLIBLE clipseg_status clipseg_tokenize(const clipseg_model *model, con
                                                  int32_t *ids, size_t capacity, size_t *count,
                                                  clipseg_error *error);
 
-/* ---- Prompts ------------------------------------------------------------------------------------------------ */
+/* ---- Prompts
+ * ------------------------------------------------------------------------------------------------ */
 
 /* What to look for: a phrase, a picture of the thing (visual prompt), a mix of both, or a ready embedding. */
 typedef struct clipseg_prompt {
-    const char *text;            /* NUL-terminated UTF-8, or NULL */
-    const clipseg_image *image;  /* or NULL */
-    float image_weight;          /* a in a * image + (1 - a) * text; used only when both are given (paper, 3.3) */
-    const float *embedding;      /* [embedding_size]; when not NULL the rest is ignored */
+    const char *text;           /* NUL-terminated UTF-8, or NULL */
+    const clipseg_image *image; /* or NULL */
+    float image_weight;     /* a in a * image + (1 - a) * text; used only when both are given (paper, 3.3) */
+    const float *embedding; /* [embedding_size]; when not NULL the rest is ignored */
 } clipseg_prompt;
 
 static inline clipseg_prompt clipseg_text(const char *text)
@@ -193,7 +204,8 @@ static inline clipseg_prompt clipseg_embedding(const float *embedding)
     return prompt;
 }
 
-/* ---- Sessions ----------------------------------------------------------------------------------------------- */
+/* ---- Sessions
+ * ----------------------------------------------------------------------------------------------- */
 
 typedef struct clipseg_session clipseg_session;
 
@@ -217,27 +229,29 @@ CLIPSEG_API void clipseg_session_close(clipseg_session **session);
 /* The side of this session's input in pixels. */
 CLIPSEG_API size_t clipseg_session_input_size(const clipseg_session *session);
 
-/* S: the side of this session's logits; equal to the input's for all released models (16-pixel patches). 0 without a
- * decoder. */
+/* S: the side of this session's logits; equal to the input's for all released models (16-pixel patches). 0
+ * without a decoder. */
 CLIPSEG_API size_t clipseg_session_logits_size(const clipseg_session *session);
 
 /* Resize and normalise a picture and run the image tower up to the deepest layer that the decoder reads.
  * The session keeps the features, not the picture. Errors: MODEL (a CLIP model without decoder), MEMORY. */
-CLIPSEG_FALLIBLE clipseg_status clipseg_session_set_image(clipseg_session *session, const clipseg_image *image,
-                                                          clipseg_error *error);
+CLIPSEG_FALLIBLE clipseg_status clipseg_session_set_image(clipseg_session *session,
+                                                          const clipseg_image *image, clipseg_error *error);
 
 /* The decoder's raw answer for the current picture: logits [count, S, S].
  * Embeddings of known texts are kept. Errors: USAGE (no picture set, bad prompt), MEMORY. */
-CLIPSEG_FALLIBLE clipseg_status clipseg_session_logits(clipseg_session *session, const clipseg_prompt *prompts,
-                                                       size_t count, float *logits, clipseg_error *error);
+CLIPSEG_FALLIBLE clipseg_status clipseg_session_logits(clipseg_session *session,
+                                                       const clipseg_prompt *prompts, size_t count,
+                                                       float *logits, clipseg_error *error);
 
-/* Probabilities at the picture's own size: the logits enlarged bilinearly (align_corners false), then the sigmoid.
- * probability: [count, height, width] of the picture that was set. Errors as clipseg_session_logits. */
+/* Probabilities at the picture's own size: the logits enlarged bilinearly (align_corners false), then the
+ * sigmoid. probability: [count, height, width] of the picture that was set. Errors as clipseg_session_logits.
+ */
 CLIPSEG_FALLIBLE clipseg_status clipseg_session_masks(clipseg_session *session, const clipseg_prompt *prompts,
                                                       size_t count, float *probability, clipseg_error *error);
 
-/* The embedding that conditions the decoder, not normalised: embedding [embedding_size]. This is CLIP's text or
- * image embedding, or their mix. Errors: USAGE (bad prompt), MEMORY. */
+/* The embedding that conditions the decoder, not normalised: embedding [embedding_size]. This is CLIP's text
+ * or image embedding, or their mix. Errors: USAGE (bad prompt), MEMORY. */
 CLIPSEG_FALLIBLE clipseg_status clipseg_session_embed(clipseg_session *session, const clipseg_prompt *prompt,
                                                       float *embedding, clipseg_error *error);
 

@@ -33,7 +33,8 @@ static inline bool golden_open(struct golden *golden, const char *path)
     const json_t *metadata = json_object_get(header, "__metadata__");
     golden->texts = json_loads(json_string_value(json_object_get(metadata, "text")), 0, NULL);
     golden->pictures = json_loads(json_string_value(json_object_get(metadata, "visual_prompt")), 0, NULL);
-    snprintf(golden->image, sizeof golden->image, "%s", json_string_value(json_object_get(metadata, "image")));
+    snprintf(golden->image, sizeof golden->image, "%s",
+             json_string_value(json_object_get(metadata, "image")));
     json_decref(header);
     return golden->texts && golden->pictures;
 }
@@ -57,7 +58,8 @@ static inline double golden_deviation(const float *x, size_t count)
     return sqrt(square);
 }
 
-/* max |rows - reference| <= 1e-4 * std(reference). first: the element of the recorded tensor where the rows begin. */
+/* max |rows - reference| <= 1e-4 * std(reference). first: the element of the recorded tensor where the rows
+ * begin. */
 static inline void golden_compare(const struct golden *golden, const char *name, size_t first, const float *x,
                                   size_t rows, size_t columns, size_t stride)
 {
@@ -66,7 +68,8 @@ static inline void golden_compare(const struct golden *golden, const char *name,
 
     if (!tensor)
         return;
-    snprintf(text, sizeof text, "%s: %zu values behind %zu, recorded %zu", name, rows * columns, first, tensor->count);
+    snprintf(text, sizeof text, "%s: %zu values behind %zu, recorded %zu", name, rows * columns, first,
+             tensor->count);
     CHECK_TEXT(first + rows * columns <= tensor->count, text);
     if (first + rows * columns > tensor->count)
         return;
@@ -74,10 +77,12 @@ static inline void golden_compare(const struct golden *golden, const char *name,
     tensor_read_f32(tensor, 0, tensor->count, reference);
     double deviation = golden_deviation(reference, tensor->count), largest = 0.0;
     for (size_t i = 0; i < rows * columns; i++) {
-        double difference = fabs((double)x[i / columns * stride + i % columns] - (double)reference[first + i]);
+        double difference =
+            fabs((double)x[i / columns * stride + i % columns] - (double)reference[first + i]);
         largest = difference <= largest ? largest : difference; /* NaN counts */
     }
-    snprintf(text, sizeof text, "%s differs by %.2e of its deviation %.3g", name, largest / deviation, deviation);
+    snprintf(text, sizeof text, "%s differs by %.2e of its deviation %.3g", name, largest / deviation,
+             deviation);
     CHECK_TEXT(largest <= 1e-4 * deviation, text);
     free(reference);
 }

@@ -26,12 +26,12 @@ static inline void test_report(bool passed, const char *file, int line, const ch
 
 #define CHECK(condition) test_report((condition), __FILE__, __LINE__, #condition)
 #define CHECK_TEXT(condition, text) test_report((condition), __FILE__, __LINE__, (text))
-#define REQUIRE(condition)                                                                                             \
-    do {                                                                                                               \
-        bool required = (condition);                                                                                   \
-        test_report(required, __FILE__, __LINE__, #condition);                                                         \
-        if (!required)                                                                                                 \
-            return;                                                                                                    \
+#define REQUIRE(condition)                                                                                   \
+    do {                                                                                                     \
+        bool required = (condition);                                                                         \
+        test_report(required, __FILE__, __LINE__, #condition);                                               \
+        if (!required)                                                                                       \
+            return;                                                                                          \
     } while (0)
 
 static inline void test_skip(const char *reason)
@@ -59,10 +59,10 @@ static inline int test_main(const struct test *tests, size_t count)
     return failed > 0;
 }
 
-#define TEST_MAIN(tests)                                                                                               \
-    int main(void)                                                                                                     \
-    {                                                                                                                  \
-        return test_main(tests, sizeof(tests) / sizeof *(tests));                                                      \
+#define TEST_MAIN(tests)                                                                                     \
+    int main(void)                                                                                           \
+    {                                                                                                        \
+        return test_main(tests, sizeof(tests) / sizeof *(tests));                                            \
     }
 
 /* ---- where data lies */

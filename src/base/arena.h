@@ -1,7 +1,8 @@
-/* arena.h: one block of memory that is planned before it is allocated, so that a forward pass allocates nothing.
+/* arena.h: one block of memory that is planned before it is allocated, so that a forward pass allocates
+ * nothing.
  *
- * A plan and its use are the same code run twice: first on an arena without a block, which only adds up sizes and
- * hands out NULL, then on one with a block of the size found. */
+ * A plan and its use are the same code run twice: first on an arena without a block, which only adds up sizes
+ * and hands out NULL, then on one with a block of the size found. */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
@@ -16,8 +17,8 @@ struct arena {
     bool overflow;   /* a size did not fit into size_t */
 };
 
-/* count * size bytes aligned to CACHE_LINE; NULL while planning. Asking a real arena for more than was planned is a
- * programmer's mistake (assert). */
+/* count * size bytes aligned to CACHE_LINE; NULL while planning. Asking a real arena for more than was
+ * planned is a programmer's mistake (assert). */
 void *arena_take(struct arena *arena, size_t count, size_t size);
 
 /* Allocate `peak` bytes for an arena that has been planned; false when memory is out or a size overflowed. */

@@ -19,7 +19,8 @@ static bool reserve(struct buffer *buffer, size_t more)
     }
     if (needed <= buffer->capacity)
         return true;
-    size_t capacity = size_max(needed, buffer->capacity < 128 ? 256 : buffer->capacity + buffer->capacity / 2);
+    size_t capacity =
+        size_max(needed, buffer->capacity < 128 ? 256 : buffer->capacity + buffer->capacity / 2);
     char *data = realloc(buffer->data, capacity);
     if (!data) {
         buffer->failed = true;
@@ -65,7 +66,12 @@ void buffer_format(struct buffer *buffer, const char *format, ...)
 /* The length of the valid UTF-8 sequence at `s`, 0 if there is none (overlong, surrogate, cut off). */
 static size_t utf8_length(const unsigned char *s)
 {
-    size_t length = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+    size_t length = s[0] < 0x80   ? 1
+                    : s[0] < 0xc2 ? 0
+                    : s[0] < 0xe0 ? 2
+                    : s[0] < 0xf0 ? 3
+                    : s[0] < 0xf5 ? 4
+                                  : 0;
 
     for (size_t i = 1; i < length; i++)
         if ((s[i] & 0xc0) != 0x80)

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 struct buffer {
-    char *data; /* NUL-terminated whenever not NULL; owned */
+    char *data;  /* NUL-terminated whenever not NULL; owned */
     size_t size; /* bytes without that NUL */
     size_t capacity;
     bool failed; /* memory ran out at some point: the content is not complete; checked once at the end */

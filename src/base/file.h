@@ -28,16 +28,16 @@ void file_map_close(struct file_map *map);
 /* ---- file_write.c */
 
 struct file_writer {
-    FILE *stream;   /* write here */
-    char *path;     /* where it will be */
+    FILE *stream;    /* write here */
+    char *path;      /* where it will be */
     char *temporary; /* where it is until then: in the same folder */
 };
 
 /* Start a file that appears at `path` only when committed. Errors: IO, MEMORY. */
 clipseg_status file_write_open(struct file_writer *writer, const char *path, clipseg_error *error);
 
-/* Flush, close, rename into place; durable: also fsync file and folder. On failure the temporary is gone and an old
- * file at `path` is as it was. Errors: IO (disk full, ...). */
+/* Flush, close, rename into place; durable: also fsync file and folder. On failure the temporary is gone and
+ * an old file at `path` is as it was. Errors: IO (disk full, ...). */
 clipseg_status file_write_commit(struct file_writer *writer, bool durable, clipseg_error *error);
 
 /* Close and remove the temporary. Harmless after a commit. */

@@ -14,13 +14,11 @@ static const unsigned char nothing[1];
 
 static const char *kind_name(mode_t mode)
 {
-    return S_ISDIR(mode)   ? "a folder"
-           : S_ISFIFO(mode) ? "a pipe"
-           : S_ISSOCK(mode) ? "a socket"
-                            : "a device";
+    return S_ISDIR(mode) ? "a folder" : S_ISFIFO(mode) ? "a pipe" : S_ISSOCK(mode) ? "a socket" : "a device";
 }
 
-static clipseg_status map_descriptor(struct file_map *map, int descriptor, const char *path, clipseg_error *error)
+static clipseg_status map_descriptor(struct file_map *map, int descriptor, const char *path,
+                                     clipseg_error *error)
 {
     struct stat info;
 

@@ -67,7 +67,8 @@ clipseg_status file_write_open(struct file_writer *writer, const char *path, cli
 {
     int descriptor = -1;
 
-    *writer = (struct file_writer){.path = memory_string(path, strlen(path)), .temporary = temporary_name(path)};
+    *writer =
+        (struct file_writer){.path = memory_string(path, strlen(path)), .temporary = temporary_name(path)};
     if (!writer->path || !writer->temporary) {
         clear(writer);
         return error_memory(error);
@@ -79,7 +80,8 @@ clipseg_status file_write_open(struct file_writer *writer, const char *path, cli
     }
     if (writer->stream)
         return CLIPSEG_OK;
-    clipseg_status status = error_set(error, CLIPSEG_ERROR_IO, "%s: cannot be written: %s", path, strerror(errno));
+    clipseg_status status =
+        error_set(error, CLIPSEG_ERROR_IO, "%s: cannot be written: %s", path, strerror(errno));
     if (descriptor >= 0) {
         close(descriptor);
         unlink(writer->temporary);
@@ -93,7 +95,8 @@ clipseg_status file_write_open(struct file_writer *writer, const char *path, cli
 static bool sync_folder(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    char *folder = slash ? memory_string(path, slash == path ? 1 : (size_t)(slash - path)) : memory_string(".", 1);
+    char *folder =
+        slash ? memory_string(path, slash == path ? 1 : (size_t)(slash - path)) : memory_string(".", 1);
     int descriptor = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     bool synced = descriptor >= 0 && fsync(descriptor) == 0;
 
@@ -123,8 +126,8 @@ clipseg_status file_write_commit(struct file_writer *writer, bool durable, clips
         reason = errno;
     }
     clipseg_status status = written ? CLIPSEG_OK
-                                    : error_set(error, CLIPSEG_ERROR_IO, "%s: cannot be written: %s", writer->path,
-                                                strerror(reason));
+                                    : error_set(error, CLIPSEG_ERROR_IO, "%s: cannot be written: %s",
+                                                writer->path, strerror(reason));
     file_write_abandon(writer);
     return status;
 }
@@ -140,7 +143,8 @@ void file_write_abandon(struct file_writer *writer)
     clear(writer);
 }
 
-clipseg_status file_write_bytes(const char *path, const void *data, size_t size, bool durable, clipseg_error *error)
+clipseg_status file_write_bytes(const char *path, const void *data, size_t size, bool durable,
+                                clipseg_error *error)
 {
     struct file_writer writer;
     clipseg_status status = file_write_open(&writer, path, error);

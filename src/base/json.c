@@ -29,8 +29,8 @@ static bool too_deep(const char *data, size_t size)
     return false;
 }
 
-clipseg_status json_parse(json_t **root, const void *data, size_t size, const char *name, clipseg_status status,
-                          clipseg_error *error)
+clipseg_status json_parse(json_t **root, const void *data, size_t size, const char *name,
+                          clipseg_status status, clipseg_error *error)
 {
     json_error_t reason;
 
@@ -41,12 +41,12 @@ clipseg_status json_parse(json_t **root, const void *data, size_t size, const ch
         return CLIPSEG_OK;
     if (json_error_code(&reason) == json_error_out_of_memory)
         return error_memory(error);
-    return error_set(error, status, "%s: line %d, column %d: no valid JSON: %s", name, reason.line, reason.column,
-                     reason.text);
+    return error_set(error, status, "%s: line %d, column %d: no valid JSON: %s", name, reason.line,
+                     reason.column, reason.text);
 }
 
-clipseg_status json_read_size(const json_t *object, const char *key, size_t minimum, size_t maximum, size_t missing,
-                              size_t *value, const char *name, clipseg_error *error)
+clipseg_status json_read_size(const json_t *object, const char *key, size_t minimum, size_t maximum,
+                              size_t missing, size_t *value, const char *name, clipseg_error *error)
 {
     const json_t *member = json_object_get(object, key);
 
@@ -57,8 +57,8 @@ clipseg_status json_read_size(const json_t *object, const char *key, size_t mini
         return error_set(error, CLIPSEG_ERROR_MODEL, "%s: %s: want a whole number", name, key);
     json_int_t number = json_integer_value(member);
     if (number < 0 || (size_t)number < minimum || (size_t)number > maximum)
-        return error_set(error, CLIPSEG_ERROR_MODEL, "%s: %s: %lld is out of range, want %zu to %zu", name, key,
-                         (long long)number, minimum, maximum);
+        return error_set(error, CLIPSEG_ERROR_MODEL, "%s: %s: %lld is out of range, want %zu to %zu", name,
+                         key, (long long)number, minimum, maximum);
     *value = (size_t)number;
     return CLIPSEG_OK;
 }
@@ -77,8 +77,8 @@ clipseg_status json_read_number(const json_t *object, const char *key, double mi
     return CLIPSEG_OK;
 }
 
-clipseg_status json_read_bool(const json_t *object, const char *key, bool missing, bool *value, const char *name,
-                              clipseg_error *error)
+clipseg_status json_read_bool(const json_t *object, const char *key, bool missing, bool *value,
+                              const char *name, clipseg_error *error)
 {
     const json_t *member = json_object_get(object, key);
 

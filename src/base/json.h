@@ -7,18 +7,19 @@
 
 #include "clipseg.h"
 
-/* Parse `size` bytes that must be one JSON object or array: duplicate keys, NUL in strings, trailing data, bad UTF-8
- * and nesting deeper than 64 are refused. name: for messages. status: what a refusal is (MODEL, USAGE, ...). */
-clipseg_status json_parse(json_t **root, const void *data, size_t size, const char *name, clipseg_status status,
-                          clipseg_error *error);
+/* Parse `size` bytes that must be one JSON object or array: duplicate keys, NUL in strings, trailing data,
+ * bad UTF-8 and nesting deeper than 64 are refused. name: for messages. status: what a refusal is (MODEL,
+ * USAGE, ...). */
+clipseg_status json_parse(json_t **root, const void *data, size_t size, const char *name,
+                          clipseg_status status, clipseg_error *error);
 
-/* Members of an object, with a default where they are missing; a member of another type or out of range is an error
- * naming `name` and the key. */
-clipseg_status json_read_size(const json_t *object, const char *key, size_t minimum, size_t maximum, size_t missing,
-                              size_t *value, const char *name, clipseg_error *error);
+/* Members of an object, with a default where they are missing; a member of another type or out of range is an
+ * error naming `name` and the key. */
+clipseg_status json_read_size(const json_t *object, const char *key, size_t minimum, size_t maximum,
+                              size_t missing, size_t *value, const char *name, clipseg_error *error);
 clipseg_status json_read_number(const json_t *object, const char *key, double missing, double *value,
                                 const char *name, clipseg_error *error);
-clipseg_status json_read_bool(const json_t *object, const char *key, bool missing, bool *value, const char *name,
-                              clipseg_error *error);
+clipseg_status json_read_bool(const json_t *object, const char *key, bool missing, bool *value,
+                              const char *name, clipseg_error *error);
 
 #endif

@@ -28,14 +28,14 @@ struct pool {
     pool_function *function;
     void *context;
     size_t count;
-    atomic_size_t next;      /* the task that nobody has claimed yet */
-    atomic_size_t busy;      /* workers that have not finished this round */
-    atomic_uint round;       /* grows by one with every pool_run */
+    atomic_size_t next; /* the task that nobody has claimed yet */
+    atomic_size_t busy; /* workers that have not finished this round */
+    atomic_uint round;  /* grows by one with every pool_run */
     atomic_bool stop;
 
     pthread_mutex_t mutex;
     pthread_cond_t wake, done;
-    atomic_uint sleepers;    /* workers in `wake` */
+    atomic_uint sleepers; /* workers in `wake` */
     atomic_bool caller_sleeps;
 };
 

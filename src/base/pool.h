@@ -9,7 +9,8 @@ struct pool;
 /* task: 0..count-1; worker: 0..threads-1, for per-thread scratch memory (0 is the caller). */
 typedef void pool_function(void *context, size_t task, size_t worker);
 
-/* threads includes the caller; 0: pool_cpu_count(). NULL when memory or threads are out. A pool of one has no thread. */
+/* threads includes the caller; 0: pool_cpu_count(). NULL when memory or threads are out. A pool of one has no
+ * thread. */
 struct pool *pool_create(size_t threads);
 
 /* Run tasks 0..count-1 and return when all are done. Not reentrant. Waiting workers spin for a few tens of

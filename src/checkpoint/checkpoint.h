@@ -1,4 +1,5 @@
-/* checkpoint.h: the files of a model as one list of named tensors and named texts, whatever the format on disk. */
+/* checkpoint.h: the files of a model as one list of named tensors and named texts, whatever the format on
+ * disk. */
 #ifndef CHECKPOINT_CHECKPOINT_H
 #define CHECKPOINT_CHECKPOINT_H
 
@@ -9,8 +10,18 @@
 
 #define TENSOR_MAX_RANK 8
 
-enum tensor_type { TENSOR_F32, TENSOR_F16, TENSOR_BF16, TENSOR_F64, TENSOR_I64, TENSOR_I32, TENSOR_I16, TENSOR_I8,
-                   TENSOR_U8, TENSOR_BOOL };
+enum tensor_type {
+    TENSOR_F32,
+    TENSOR_F16,
+    TENSOR_BF16,
+    TENSOR_F64,
+    TENSOR_I64,
+    TENSOR_I32,
+    TENSOR_I16,
+    TENSOR_I8,
+    TENSOR_U8,
+    TENSOR_BOOL
+};
 
 struct tensor {
     const char *name; /* owned by the checkpoint */
@@ -27,8 +38,8 @@ struct checkpoint {
     const char *format;     /* "safetensors", "torch zip", "torch legacy", "gguf", ...; static */
     struct tensor *tensors; /* sorted by name */
     size_t tensor_count;
-    clipseg_file *texts;    /* config.json, preprocessor_config.json, vocab.json, merges.txt, tokenizer.json: those
-                               that are there; they point into `maps` or into the caller's memory */
+    clipseg_file *texts; /* config.json, preprocessor_config.json, vocab.json, merges.txt, tokenizer.json:
+                            those that are there; they point into `maps` or into the caller's memory */
     size_t text_count;
     struct file_map *maps;
     size_t map_count;
@@ -40,8 +51,8 @@ struct checkpoint {
 clipseg_status checkpoint_open(struct checkpoint *checkpoint, const char *path, clipseg_error *error);
 
 /* The same from files in memory, which must outlive the checkpoint. */
-clipseg_status checkpoint_open_memory(struct checkpoint *checkpoint, const char *name, const clipseg_file *files,
-                                      size_t count, clipseg_error *error);
+clipseg_status checkpoint_open_memory(struct checkpoint *checkpoint, const char *name,
+                                      const clipseg_file *files, size_t count, clipseg_error *error);
 
 void checkpoint_close(struct checkpoint *checkpoint);
 

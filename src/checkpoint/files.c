@@ -40,8 +40,9 @@ bool file_source_has(const struct file_source *source, const char *name)
     return length > 0 && (size_t)length < sizeof path && access(path, F_OK) == 0;
 }
 
-clipseg_status file_source_read(const struct file_source *source, struct checkpoint *checkpoint, const char *name,
-                                const unsigned char **data, size_t *size, const char **file, clipseg_error *error)
+clipseg_status file_source_read(const struct file_source *source, struct checkpoint *checkpoint,
+                                const char *name, const unsigned char **data, size_t *size, const char **file,
+                                clipseg_error *error)
 {
     struct file_map map;
     clipseg_status status;

@@ -10,8 +10,8 @@
 #define WHOLE "model.safetensors"
 #define INDEX "model.safetensors.index.json"
 
-static clipseg_status read_file(struct checkpoint *checkpoint, const struct file_source *source, const char *name,
-                                clipseg_error *error)
+static clipseg_status read_file(struct checkpoint *checkpoint, const struct file_source *source,
+                                const char *name, clipseg_error *error)
 {
     const unsigned char *data;
     const char *file;
@@ -38,8 +38,8 @@ static bool is_read(const struct checkpoint *checkpoint, const char *name)
     return false;
 }
 
-static clipseg_status read_shards(struct checkpoint *checkpoint, const struct file_source *source, json_t *weight_map,
-                                  const char *index, clipseg_error *error)
+static clipseg_status read_shards(struct checkpoint *checkpoint, const struct file_source *source,
+                                  json_t *weight_map, const char *index, clipseg_error *error)
 {
     const char *tensor;
     json_t *shard;
@@ -50,8 +50,10 @@ static clipseg_status read_shards(struct checkpoint *checkpoint, const struct fi
         clipseg_status status;
 
         if (!plain_name(name))
-            return error_set(error, CLIPSEG_ERROR_MODEL, "%s: weight_map: \"%.100s\": want the name of a file beside "
-                                                         "the index", index, tensor);
+            return error_set(error, CLIPSEG_ERROR_MODEL,
+                             "%s: weight_map: \"%.100s\": want the name of a file beside "
+                             "the index",
+                             index, tensor);
         if (!is_read(checkpoint, name) && (status = read_file(checkpoint, source, name, error)) != CLIPSEG_OK)
             return status;
     }
@@ -71,12 +73,12 @@ static clipseg_status check_index(const struct checkpoint *checkpoint, json_t *w
         const char *slash = tensor ? strrchr(tensor->file, '/') : NULL;
 
         if (!slash || strcmp(slash + 1, json_string_value(shard)) != 0)
-            return error_set(error, CLIPSEG_ERROR_MODEL, "%s: weight_map: \"%.100s\" is not in %s", index, name,
-                             json_string_value(shard));
+            return error_set(error, CLIPSEG_ERROR_MODEL, "%s: weight_map: \"%.100s\" is not in %s", index,
+                             name, json_string_value(shard));
     }
     if (checkpoint->tensor_count != json_object_size(weight_map))
-        return error_set(error, CLIPSEG_ERROR_MODEL, "%s: weight_map names %zu tensors, the shards hold %zu", index,
-                         json_object_size(weight_map), checkpoint->tensor_count);
+        return error_set(error, CLIPSEG_ERROR_MODEL, "%s: weight_map names %zu tensors, the shards hold %zu",
+                         index, json_object_size(weight_map), checkpoint->tensor_count);
     return CLIPSEG_OK;
 }
 
@@ -102,7 +104,8 @@ static clipseg_status read_sharded(struct checkpoint *checkpoint, const struct f
     return status;
 }
 
-clipseg_status huggingface_read(struct checkpoint *checkpoint, const struct file_source *source, clipseg_error *error)
+clipseg_status huggingface_read(struct checkpoint *checkpoint, const struct file_source *source,
+                                clipseg_error *error)
 {
     clipseg_status status;
 

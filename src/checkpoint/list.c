@@ -76,8 +76,8 @@ clipseg_status checkpoint_sort(struct checkpoint *checkpoint, clipseg_error *err
         qsort(checkpoint->tensors, checkpoint->tensor_count, sizeof *checkpoint->tensors, compare_names);
     for (size_t i = 1; i < checkpoint->tensor_count; i++)
         if (!compare_names(&checkpoint->tensors[i - 1], &checkpoint->tensors[i]))
-            return error_set(error, CLIPSEG_ERROR_MODEL, "%s: tensor \"%s\" occurs twice", checkpoint->tensors[i].file,
-                             checkpoint->tensors[i].name);
+            return error_set(error, CLIPSEG_ERROR_MODEL, "%s: tensor \"%s\" occurs twice",
+                             checkpoint->tensors[i].file, checkpoint->tensors[i].name);
     return CLIPSEG_OK;
 }
 

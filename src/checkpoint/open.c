@@ -7,10 +7,11 @@
 #include "checkpoint/files.h"
 #include "checkpoint/list.h"
 
-static const char *const text_names[] = {"config.json", "preprocessor_config.json", "vocab.json", "merges.txt",
-                                         "tokenizer.json"};
+static const char *const text_names[] = {"config.json", "preprocessor_config.json", "vocab.json",
+                                         "merges.txt", "tokenizer.json"};
 
-static clipseg_status read_texts(struct checkpoint *checkpoint, const struct file_source *source, clipseg_error *error)
+static clipseg_status read_texts(struct checkpoint *checkpoint, const struct file_source *source,
+                                 clipseg_error *error)
 {
     for (size_t i = 0; i < sizeof text_names / sizeof *text_names; i++) {
         const unsigned char *data;
@@ -30,13 +31,14 @@ static clipseg_status read_texts(struct checkpoint *checkpoint, const struct fil
 }
 
 /* config.json first: a folder without it is no model, whatever else lies there. */
-static clipseg_status read_all(struct checkpoint *checkpoint, const struct file_source *source, clipseg_error *error)
+static clipseg_status read_all(struct checkpoint *checkpoint, const struct file_source *source,
+                               clipseg_error *error)
 {
     clipseg_status status = read_texts(checkpoint, source, error);
 
     if (!status && !checkpoint_text(checkpoint, "config.json"))
-        status = error_set(error, CLIPSEG_ERROR_MODEL, "%s: no config.json: want a Hugging Face model directory",
-                           checkpoint->name);
+        status = error_set(error, CLIPSEG_ERROR_MODEL,
+                           "%s: no config.json: want a Hugging Face model directory", checkpoint->name);
     if (!status)
         status = huggingface_read(checkpoint, source, error);
     if (status)
@@ -44,8 +46,8 @@ static clipseg_status read_all(struct checkpoint *checkpoint, const struct file_
     return status;
 }
 
-static clipseg_status open_source(struct checkpoint *checkpoint, const char *name, const struct file_source *source,
-                                  clipseg_error *error)
+static clipseg_status open_source(struct checkpoint *checkpoint, const char *name,
+                                  const struct file_source *source, clipseg_error *error)
 {
     *checkpoint = (struct checkpoint){0};
     checkpoint->name = checkpoint_keep_string(checkpoint, name, strlen(name));
@@ -64,13 +66,15 @@ clipseg_status checkpoint_open(struct checkpoint *checkpoint, const char *path, 
     if (stat(path, &info))
         return error_set(error, CLIPSEG_ERROR_IO, "%s: cannot be opened: %s", path, strerror(errno));
     if (!S_ISDIR(info.st_mode))
-        return error_set(error, CLIPSEG_ERROR_MODEL, "%s: is no model directory; name the folder with config.json and "
-                                                     "model.safetensors", path);
+        return error_set(error, CLIPSEG_ERROR_MODEL,
+                         "%s: is no model directory; name the folder with config.json and "
+                         "model.safetensors",
+                         path);
     return open_source(checkpoint, path, &(struct file_source){.directory = path}, error);
 }
 
-clipseg_status checkpoint_open_memory(struct checkpoint *checkpoint, const char *name, const clipseg_file *files,
-                                      size_t count, clipseg_error *error)
+clipseg_status checkpoint_open_memory(struct checkpoint *checkpoint, const char *name,
+                                      const clipseg_file *files, size_t count, clipseg_error *error)
 {
     return open_source(checkpoint, name, &(struct file_source){.files = files, .count = count}, error);
 }

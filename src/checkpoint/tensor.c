@@ -7,9 +7,10 @@ static const struct {
     const char *name;
     size_t size;
 } types[] = {
-    [TENSOR_F32] = {"F32", 4}, [TENSOR_F16] = {"F16", 2}, [TENSOR_BF16] = {"BF16", 2}, [TENSOR_F64] = {"F64", 8},
-    [TENSOR_I64] = {"I64", 8}, [TENSOR_I32] = {"I32", 4}, [TENSOR_I16] = {"I16", 2},   [TENSOR_I8] = {"I8", 1},
-    [TENSOR_U8] = {"U8", 1},   [TENSOR_BOOL] = {"BOOL", 1},
+    [TENSOR_F32] = {"F32", 4},   [TENSOR_F16] = {"F16", 2}, [TENSOR_BF16] = {"BF16", 2},
+    [TENSOR_F64] = {"F64", 8},   [TENSOR_I64] = {"I64", 8}, [TENSOR_I32] = {"I32", 4},
+    [TENSOR_I16] = {"I16", 2},   [TENSOR_I8] = {"I8", 1},   [TENSOR_U8] = {"U8", 1},
+    [TENSOR_BOOL] = {"BOOL", 1},
 };
 
 const char *tensor_type_name(enum tensor_type type)
@@ -40,8 +41,8 @@ static float float_from_bits(uint32_t bits)
     return value;
 }
 
-/* Half precision: shift exponent and mantissa into place and let a multiplication by 2^112 correct the bias, which
- * also makes subnormal numbers come out right; infinities and NaN get their exponent set. */
+/* Half precision: shift exponent and mantissa into place and let a multiplication by 2^112 correct the bias,
+ * which also makes subnormal numbers come out right; infinities and NaN get their exponent set. */
 static float float_from_half(uint16_t half)
 {
     uint32_t magnitude = (uint32_t)(half & 0x7fff) << 13, sign = (uint32_t)(half & 0x8000) << 16;

@@ -45,7 +45,8 @@ static clipseg_status set_counts(void *target, const char *value, clipseg_error 
         size_t length = strcspn(text, ",");
         snprintf(one, sizeof one, "%.*s", (int)length, text);
         if (!parse_size(one, 1, 10000, &b->counts[b->count_number++]))
-            return error_set(error, CLIPSEG_ERROR_USAGE, "--prompt-counts %.60s: want numbers like 1,4", value);
+            return error_set(error, CLIPSEG_ERROR_USAGE, "--prompt-counts %.60s: want numbers like 1,4",
+                             value);
         text += length + (text[length] == ',');
     }
     return CLIPSEG_OK;
@@ -75,7 +76,8 @@ struct shape {
 static clipseg_status bench_gemm(const struct bench *b, const struct shape *shape, clipseg_error *error)
 {
     const struct kernels *kernels = &b->model->kernels;
-    size_t rows = b->session->vision.rows, a_stride = matrix_stride(shape->k), c_stride = matrix_stride(shape->n);
+    size_t rows = b->session->vision.rows, a_stride = matrix_stride(shape->k),
+           c_stride = matrix_stride(shape->n);
     float *a = memory_aligned(rows * a_stride, sizeof *a), *c = memory_aligned(rows * c_stride, sizeof *c);
     float *weight = memory_aligned((shape->n + PANEL) * shape->k, sizeof *weight);
     struct pool *one = pool_create(1);
@@ -102,8 +104,8 @@ static clipseg_status bench_gemm(const struct bench *b, const struct shape *shap
     if (!complete)
         return error_memory(error);
     double rate = 2.0 * (double)rows * (double)shape->n * (double)shape->k / best;
-    printf("  %-12s %4zu x %4zu x %4zu   %7.1f GFLOP/s  %5.1f %% of peak\n", shape->name, rows, shape->n, shape->k,
-           rate * 1e-9, 100.0 * rate / b->peak);
+    printf("  %-12s %4zu x %4zu x %4zu   %7.1f GFLOP/s  %5.1f %% of peak\n", shape->name, rows, shape->n,
+           shape->k, rate * 1e-9, 100.0 * rate / b->peak);
     return CLIPSEG_OK;
 }
 
@@ -168,7 +170,8 @@ static void print_stages(const struct bench *b, const struct stages *stages, siz
             continue;
         printf("  %-12s %5.1f %%", stage_name((enum stage)i), 100.0 * seconds / total);
         if (rate > 0.0)
-            printf("  %7.1f GFLOP/s  %5.1f %% of peak", rate * 1e-9, 100.0 * rate / (b->peak * (double)threads));
+            printf("  %7.1f GFLOP/s  %5.1f %% of peak", rate * 1e-9,
+                   100.0 * rate / (b->peak * (double)threads));
         printf("\n");
     }
 }
@@ -188,10 +191,11 @@ static clipseg_status bench_pass(struct bench *b, size_t prompts, bool first, cl
         struct timing t = timings[b->repeat / 2];
         if (b->json)
             printf("%s{\"prompts\": %zu, \"precision\": \"f32\", \"threads\": %zu, \"seconds\": %.6f, "
-                   "\"encode_seconds\": %.6f, \"text_seconds\": %.6f, \"decode_seconds\": %.6f}", first ? "" : ", ",
-                   prompts, threads, t.total, t.encode, t.text, t.decode);
+                   "\"encode_seconds\": %.6f, \"text_seconds\": %.6f, \"decode_seconds\": %.6f}",
+                   first ? "" : ", ", prompts, threads, t.total, t.encode, t.text, t.decode);
         else
-            printf("%zu prompt%s, f32, %zu threads: %.1f ms  (picture %.1f, texts %.1f, decoder %.1f), median of %zu\n",
+            printf("%zu prompt%s, f32, %zu threads: %.1f ms  (picture %.1f, texts %.1f, decoder %.1f), "
+                   "median of %zu\n",
                    prompts, prompts == 1 ? "" : "s", threads, 1e3 * t.total, 1e3 * t.encode, 1e3 * t.text,
                    1e3 * t.decode, b->repeat);
         if (!b->json)
@@ -248,7 +252,8 @@ static int run(int count, char **arguments)
     clipseg_error error;
     const struct option options[] = {
         {'m', "model", "MODEL", "as in segment", OPTION_TEXT, &b.choice.model, NULL},
-        {0, "prompt-counts", "LIST", "numbers of prompts on one picture; default 1,4", OPTION_CALL, &b, set_counts},
+        {0, "prompt-counts", "LIST", "numbers of prompts on one picture; default 1,4", OPTION_CALL, &b,
+         set_counts},
         {0, "repeat", "N", "runs of which the median is printed; default 5", OPTION_SIZE, &b.repeat, NULL},
         {0, "input-size", "N", "as in segment", OPTION_SIZE, &b.input_size, NULL},
         {'t', "threads", "N", "as in segment", OPTION_SIZE, &b.choice.threads, NULL},
@@ -256,19 +261,23 @@ static int run(int count, char **arguments)
         {0, "json", NULL, "print one JSON object", OPTION_FLAG, &b.json, NULL},
         {'q', "quiet", NULL, "no notes", OPTION_FLAG, &b.choice.quiet, NULL},
         {0}};
-    const struct usage usage = {&command_bench, "[options]",
-                                "Measure this machine's peak of fused multiply-adds, the matrix products of the image "
-                                "tower, every stage, and whole forward passes.", options};
+    const struct usage usage = {
+        &command_bench, "[options]",
+        "Measure this machine's peak of fused multiply-adds, the matrix products of the image "
+        "tower, every stage, and whole forward passes.",
+        options};
     clipseg_status status = options_parse(&usage, &count, arguments, &error);
 
     if (!status && count > 1)
-        status = error_set(&error, CLIPSEG_ERROR_USAGE, "bench takes no operands, found \"%.60s\"", arguments[1]);
+        status =
+            error_set(&error, CLIPSEG_ERROR_USAGE, "bench takes no operands, found \"%.60s\"", arguments[1]);
     if (!status && (b.repeat < 1 || b.repeat > MOST_REPEATS))
         status = error_set(&error, CLIPSEG_ERROR_USAGE, "--repeat: want 1 to %d", MOST_REPEATS);
     if (!status)
         status = prepare(&b, &error);
     if (!status && !b.model->config.has_decoder)
-        status = error_set(&error, CLIPSEG_ERROR_MODEL, "%s: a CLIP model without a decoder", b.model->checkpoint.name);
+        status = error_set(&error, CLIPSEG_ERROR_MODEL, "%s: a CLIP model without a decoder",
+                           b.model->checkpoint.name);
     if (!status)
         status = measure(&b, &error);
     free(b.image.rgb);

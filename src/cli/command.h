@@ -11,7 +11,7 @@
 
 struct subcommand {
     const char *name;
-    const char *help; /* one line */
+    const char *help;                        /* one line */
     int (*run)(int count, char **arguments); /* arguments[0] is the subcommand's name */
 };
 
@@ -36,16 +36,17 @@ struct option {
 
 struct usage {
     const struct subcommand *subcommand;
-    const char *synopsis; /* behind "clipseg NAME" */
-    const char *text;     /* a paragraph */
+    const char *synopsis;         /* behind "clipseg NAME" */
+    const char *text;             /* a paragraph */
     const struct option *options; /* ends with a name of NULL */
 };
 
-/* Take the options out of arguments[1..]; what remains, up to *count, are the operands. --help prints and exits 0; `--`
- * ends the options. Errors: USAGE. */
+/* Take the options out of arguments[1..]; what remains, up to *count, are the operands. --help prints and
+ * exits 0; `--` ends the options. Errors: USAGE. */
 clipseg_status options_parse(const struct usage *usage, int *count, char **arguments, clipseg_error *error);
 
-/* Whole-number parsing for values like "1,4" or "--shard 2/5" elsewhere: false when `text` is no number in range. */
+/* Whole-number parsing for values like "1,4" or "--shard 2/5" elsewhere: false when `text` is no number in
+ * range. */
 bool parse_size(const char *text, size_t minimum, size_t maximum, size_t *value);
 
 /* ---- messages.c */
@@ -66,8 +67,8 @@ struct model_choice {
     bool quiet;
 };
 
-/* Open what -m names: a path, a hub id found in the Hugging Face cache, or `demo`. Errors: USAGE (no model), IO,
- * MODEL, MEMORY. */
+/* Open what -m names: a path, a hub id found in the Hugging Face cache, or `demo`. Errors: USAGE (no model),
+ * IO, MODEL, MEMORY. */
 clipseg_status model_choose(clipseg_model **model, const struct model_choice *choice, clipseg_error *error);
 
 /* The path for a name: itself, or the snapshot folder of a hub id. out: [size]. Errors: MODEL, IO. */

@@ -38,8 +38,8 @@ static clipseg_status read_facts(struct facts *facts, const char *name, clipseg_
 
 static void print_tower(const char *name, const struct tower_config *tower)
 {
-    printf("%-14s %zu layers, %zu wide, %zu heads, MLP %zu\n", name, tower->layers, tower->hidden, tower->heads,
-           tower->intermediate);
+    printf("%-14s %zu layers, %zu wide, %zu heads, MLP %zu\n", name, tower->layers, tower->hidden,
+           tower->heads, tower->intermediate);
 }
 
 static void print_shape(struct buffer *text, const struct tensor *tensor)
@@ -82,16 +82,16 @@ static void print_text(const struct facts *f, bool tensors)
     for (size_t i = 0; tensors && i < f->checkpoint.tensor_count; i++) {
         struct buffer shape = {0};
         print_shape(&shape, &f->checkpoint.tensors[i]);
-        printf("%-5s %-20s %s\n", tensor_type_name(f->checkpoint.tensors[i].type), shape.data ? shape.data : "",
-               f->checkpoint.tensors[i].name);
+        printf("%-5s %-20s %s\n", tensor_type_name(f->checkpoint.tensors[i].type),
+               shape.data ? shape.data : "", f->checkpoint.tensors[i].name);
         buffer_free(&shape);
     }
 }
 
 static void json_tower(struct buffer *text, const char *name, const struct tower_config *tower)
 {
-    buffer_format(text, ", \"%s\": {\"layers\": %zu, \"hidden\": %zu, \"heads\": %zu, \"intermediate\": %zu}", name,
-                  tower->layers, tower->hidden, tower->heads, tower->intermediate);
+    buffer_format(text, ", \"%s\": {\"layers\": %zu, \"hidden\": %zu, \"heads\": %zu, \"intermediate\": %zu}",
+                  name, tower->layers, tower->hidden, tower->heads, tower->intermediate);
 }
 
 static void json_facts(struct buffer *text, const struct facts *f)
@@ -102,9 +102,11 @@ static void json_facts(struct buffer *text, const struct facts *f)
     buffer_json_string(text, f->checkpoint.name);
     buffer_format(text, ", \"kind\": \"%s\", \"format\": \"%s\", \"parameters\": %zu, \"bytes\": %zu",
                   c->has_decoder ? "clipseg" : "clip", f->checkpoint.format, f->parameters, f->bytes);
-    buffer_format(text, ", \"input_size\": %zu, \"patch_size\": %zu, \"embedding_size\": %zu, \"context\": %zu, "
-                        "\"vocabulary\": %zu", f->preprocess.width ? f->preprocess.width : f->preprocess.crop_width,
-                  c->patch, c->projection, c->context, c->vocabulary);
+    buffer_format(text,
+                  ", \"input_size\": %zu, \"patch_size\": %zu, \"embedding_size\": %zu, \"context\": %zu, "
+                  "\"vocabulary\": %zu",
+                  f->preprocess.width ? f->preprocess.width : f->preprocess.crop_width, c->patch,
+                  c->projection, c->context, c->vocabulary);
     json_tower(text, "vision", &c->vision);
     json_tower(text, "text", &c->text);
     if (c->has_decoder) {
@@ -140,7 +142,8 @@ static clipseg_status print_json(const struct facts *facts, clipseg_error *error
     return status;
 }
 
-/* With --verify the model is opened as for use: every tensor against the configuration, every weight a number. */
+/* With --verify the model is opened as for use: every tensor against the configuration, every weight a
+ * number. */
 static clipseg_status verify(const char *name, clipseg_error *error)
 {
     struct model_choice choice = {.model = name, .quiet = true};
@@ -160,14 +163,14 @@ static int run(int count, char **arguments)
     const struct option options[] = {
         {'m', "model", "MODEL", "another way to name the model", OPTION_TEXT, &name, NULL},
         {0, "tensors", NULL, "list every tensor", OPTION_FLAG, &tensors, NULL},
-        {0, "verify", NULL, "also check every tensor's shape and look for NaN and infinities", OPTION_FLAG, &check,
-         NULL},
+        {0, "verify", NULL, "also check every tensor's shape and look for NaN and infinities", OPTION_FLAG,
+         &check, NULL},
         {0, "json", NULL, "print one JSON object", OPTION_FLAG, &json, NULL},
         {'q', "quiet", NULL, "accepted for uniformity", OPTION_FLAG, &quiet, NULL},
         {0}};
-    const struct usage usage = {&command_info, "[options] MODEL",
-                                "Print what a model holds: its kind, sizes and tensors. Only headers are read.",
-                                options};
+    const struct usage usage = {
+        &command_info, "[options] MODEL",
+        "Print what a model holds: its kind, sizes and tensors. Only headers are read.", options};
     clipseg_status status = options_parse(&usage, &count, arguments, &error);
 
     if (!status && count > 2)

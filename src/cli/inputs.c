@@ -29,7 +29,8 @@ static char *join(const char *folder, const char *name)
 
 /* ---- adding */
 
-/* relative: the path below the folder that was named, or the file's name alone: what is mirrored under `output`. */
+/* relative: the path below the folder that was named, or the file's name alone: what is mirrored under
+ * `output`. */
 static clipseg_status add(struct inputs *inputs, const char *path, const char *relative, const char *output,
                           clipseg_error *error)
 {
@@ -136,7 +137,8 @@ static clipseg_status walk_folder(const struct walk *walk, const char *folder, c
 
 /* ---- operands and lists */
 
-static clipseg_status add_operand(struct inputs *inputs, const char *operand, const char *output, clipseg_error *error)
+static clipseg_status add_operand(struct inputs *inputs, const char *operand, const char *output,
+                                  clipseg_error *error)
 {
     struct stat info;
     const char *slash = strrchr(operand, '/');
@@ -153,7 +155,8 @@ static clipseg_status add_operand(struct inputs *inputs, const char *operand, co
     return add(inputs, operand, slash ? slash + 1 : operand, output, error);
 }
 
-static clipseg_status add_list(struct inputs *inputs, const char *list, const char *output, clipseg_error *error)
+static clipseg_status add_list(struct inputs *inputs, const char *list, const char *output,
+                               clipseg_error *error)
 {
     struct file_map map;
     clipseg_status status = strcmp(list, "-") ? file_map_open(&map, list, error)
@@ -195,8 +198,10 @@ static clipseg_status check_bases(const struct inputs *inputs, clipseg_error *er
     qsort(bases, inputs->count, sizeof *bases, by_base);
     for (size_t i = 1; !status && i < inputs->count; i++)
         if (!strcmp(bases[i - 1], bases[i]))
-            status = error_set(error, CLIPSEG_ERROR_USAGE, "two inputs would write the same files, %s.*; give them "
-                                                           "different names or run them apart", bases[i]);
+            status = error_set(error, CLIPSEG_ERROR_USAGE,
+                               "two inputs would write the same files, %s.*; give them "
+                               "different names or run them apart",
+                               bases[i]);
     free(bases);
     return status;
 }

@@ -7,8 +7,8 @@
 #include "clipseg.h"
 
 struct input {
-    char *path;     /* to open; "-" for stdin */
-    char *base;     /* results are called base + suffix */
+    char *path; /* to open; "-" for stdin */
+    char *base; /* results are called base + suffix */
 };
 
 struct inputs {
@@ -17,9 +17,9 @@ struct inputs {
     bool is_batch; /* several operands, or a folder: one bad picture does not stop the others */
 };
 
-/* operands: files, folders (recursive; pictures by content), "-". list: a file with one path per line, or NULL.
- * output: the folder of -o, NULL for beside the inputs. Two inputs with one base are an error.
- * Errors: USAGE, IO, IMAGE (a folder without pictures), MEMORY. */
+/* operands: files, folders (recursive; pictures by content), "-". list: a file with one path per line, or
+ * NULL. output: the folder of -o, NULL for beside the inputs. Two inputs with one base are an error. Errors:
+ * USAGE, IO, IMAGE (a folder without pictures), MEMORY. */
 clipseg_status inputs_collect(struct inputs *inputs, char **operands, size_t count, const char *list,
                               const char *output, clipseg_error *error);
 

@@ -4,13 +4,14 @@
 
 #include "cli/command.h"
 
-const struct subcommand *const subcommands[] = {&command_segment, &command_info, &command_tokenize, &command_bench,
-                                                NULL};
+const struct subcommand *const subcommands[] = {&command_segment, &command_info, &command_tokenize,
+                                                &command_bench, NULL};
 
 static void print_help(void)
 {
-    printf("usage: clipseg COMMAND [options] ...\n\n"
-           "Zero-shot image segmentation: cut out of a picture whatever a phrase or another picture names.\n\n");
+    printf(
+        "usage: clipseg COMMAND [options] ...\n\n"
+        "Zero-shot image segmentation: cut out of a picture whatever a phrase or another picture names.\n\n");
     for (size_t i = 0; subcommands[i]; i++)
         printf("  %-10s %s\n", subcommands[i]->name, subcommands[i]->help);
     printf("  %-10s %s\n\n", "help", "how a command is used: clipseg help COMMAND");
@@ -44,8 +45,8 @@ int main(int count, char **arguments)
         name = arguments[2];
     const struct subcommand *command = find(name);
     if (!command) {
-        fprintf(stderr, "clipseg: %s%s%s; see clipseg --help\n", *name ? "no command \"" : "want a command", name,
-                *name ? "\"" : "");
+        fprintf(stderr, "clipseg: %s%s%s; see clipseg --help\n", *name ? "no command \"" : "want a command",
+                name, *name ? "\"" : "");
         return CLIPSEG_ERROR_USAGE;
     }
     if (help) {

@@ -12,7 +12,8 @@
 
 static void cache_folder(char *out, size_t size)
 {
-    const char *cache = getenv("HF_HUB_CACHE"), *old = getenv("HUGGINGFACE_HUB_CACHE"), *home = getenv("HF_HOME");
+    const char *cache = getenv("HF_HUB_CACHE"), *old = getenv("HUGGINGFACE_HUB_CACHE"),
+               *home = getenv("HF_HOME");
     const char *xdg = getenv("XDG_CACHE_HOME"), *user = getenv("HOME");
 
     if (cache || old)
@@ -31,7 +32,8 @@ static bool is_hub_id(const char *name)
     const char *slash = strchr(name, '/');
 
     return slash && slash != name && slash[1] && !strchr(slash + 1, '/') && *name != '.' && slash[1] != '.' &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./@") == strlen(name);
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./@") ==
+               strlen(name);
 }
 
 static bool read_line(const char *path, char *out, size_t size)
@@ -53,15 +55,15 @@ static bool find_snapshot(const char *name, char *out, size_t size)
     int organisation = (int)(slash - name), repository = at ? (int)(at - slash - 1) : (int)strlen(slash + 1);
 
     cache_folder(cache, sizeof cache);
-    snprintf(path, sizeof path, "%s/models--%.*s--%.*s/refs/%s", cache, organisation, name, repository, slash + 1,
-             at ? at + 1 : "main");
+    snprintf(path, sizeof path, "%s/models--%.*s--%.*s/refs/%s", cache, organisation, name, repository,
+             slash + 1, at ? at + 1 : "main");
     if (!read_line(path, commit, sizeof commit)) {
         if (!at)
             return false;
         snprintf(commit, sizeof commit, "%.100s", at + 1); /* a commit itself */
     }
-    int length = snprintf(out, size, "%s/models--%.*s--%.*s/snapshots/%s", cache, organisation, name, repository,
-                          slash + 1, commit);
+    int length = snprintf(out, size, "%s/models--%.*s--%.*s/snapshots/%s", cache, organisation, name,
+                          repository, slash + 1, commit);
     return length > 0 && (size_t)length < size && access(out, F_OK) == 0;
 }
 
@@ -75,8 +77,10 @@ clipseg_status model_resolve(const char *name, char *out, size_t size, clipseg_e
     }
     if (find_snapshot(name, out, size))
         return CLIPSEG_OK;
-    return error_set(error, CLIPSEG_ERROR_MODEL, "%s: neither a path nor a model in the Hugging Face cache; download it "
-                                                 "there first (for example: hf download %s)", name, name);
+    return error_set(error, CLIPSEG_ERROR_MODEL,
+                     "%s: neither a path nor a model in the Hugging Face cache; download it "
+                     "there first (for example: hf download %s)",
+                     name, name);
 }
 
 /* ---- the choice */
@@ -98,10 +102,13 @@ clipseg_status model_choose(clipseg_model **model, const struct model_choice *ch
         return status ? status : clipseg_model_open(model, path, &options, error);
     }
     if (!demo_file_count)
-        return error_set(error, CLIPSEG_ERROR_USAGE, "no model: name one with -m DIR or $CLIPSEG_MODEL, for example a "
-                                                     "download of CIDAS/clipseg-rd64-refined from the Hugging Face hub");
+        return error_set(error, CLIPSEG_ERROR_USAGE,
+                         "no model: name one with -m DIR or $CLIPSEG_MODEL, for example a "
+                         "download of CIDAS/clipseg-rd64-refined from the Hugging Face hub");
     if (!name || !*name)
-        note(choice->quiet, "using the small built-in model, which knows drawings of some 300 things; for photographs name a "
-                            "real one with -m (CIDAS/clipseg-rd64-refined from the Hugging Face hub)");
+        note(
+            choice->quiet,
+            "using the small built-in model, which knows drawings of some 300 things; for photographs name a "
+            "real one with -m (CIDAS/clipseg-rd64-refined from the Hugging Face hub)");
     return clipseg_model_open_memory(model, "demo", demo_files, demo_file_count, &options, error);
 }

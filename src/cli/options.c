@@ -31,8 +31,9 @@ static void print_option(const struct option *option)
 {
     char left[64];
 
-    snprintf(left, sizeof left, "%c%c%s--%s%s%s", option->letter ? '-' : ' ', option->letter ? option->letter : ' ',
-             option->letter ? ", " : "  ", option->name, option->value ? " " : "", option->value ? option->value : "");
+    snprintf(left, sizeof left, "%c%c%s--%s%s%s", option->letter ? '-' : ' ',
+             option->letter ? option->letter : ' ', option->letter ? ", " : "  ", option->name,
+             option->value ? " " : "", option->value ? option->value : "");
     printf("  %-28s", left);
     if (strlen(left) > 27)
         printf("\n%30s", "");
@@ -110,7 +111,9 @@ static size_t distance(const char *a, const char *b)
         for (size_t j = 0; j < n; j++) {
             size_t change = diagonal + (a[i] != b[j]), insert = row[j] + 1, erase = row[j + 1] + 1;
             diagonal = row[j + 1];
-            row[j + 1] = change < insert ? (change < erase ? change : erase) : insert < erase ? insert : erase;
+            row[j + 1] = change < insert  ? (change < erase ? change : erase)
+                         : insert < erase ? insert
+                                          : erase;
         }
     }
     return row[n];
@@ -129,7 +132,8 @@ static clipseg_status refuse_unknown(const struct usage *usage, const char *argu
         }
     }
     if (nearest)
-        return error_set(error, CLIPSEG_ERROR_USAGE, "unknown option %.60s; is --%s meant?", argument, nearest->name);
+        return error_set(error, CLIPSEG_ERROR_USAGE, "unknown option %.60s; is --%s meant?", argument,
+                         nearest->name);
     return error_set(error, CLIPSEG_ERROR_USAGE, "unknown option %.60s; see clipseg %s --help", argument,
                      usage->subcommand->name);
 }

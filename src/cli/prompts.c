@@ -47,7 +47,8 @@ clipseg_status prompts_add_file(void *target, const char *value, clipseg_error *
     if (status)
         return status;
     if (memchr(map.data, 0, map.size))
-        status = error_set(error, CLIPSEG_ERROR_USAGE, "%s: holds a NUL byte; want one prompt per line", value);
+        status =
+            error_set(error, CLIPSEG_ERROR_USAGE, "%s: holds a NUL byte; want one prompt per line", value);
     for (size_t i = 0; !status && i < map.size;) {
         const char *line = (const char *)map.data + i, *end = memchr(line, '\n', map.size - i);
         size_t length = end ? (size_t)(end - line) : map.size - i;
@@ -71,12 +72,14 @@ static clipseg_status check_length(const struct prompt_item *item, const clipseg
     clipseg_model_get_info(model, &info);
     status = clipseg_tokenize(model, item->value, strlen(item->value), NULL, 0, &count, error);
     if (!status && count > info.context_length)
-        note(quiet, "prompt \"%.60s...\": %zu tokens are cut to %zu", item->value, count, info.context_length);
+        note(quiet, "prompt \"%.60s...\": %zu tokens are cut to %zu", item->value, count,
+             info.context_length);
     return status;
 }
 
 static clipseg_status embed(struct prompt_item *item, const clipseg_model *model, clipseg_session *session,
-                            const clipseg_image_options *options, bool quiet, float *embedding, clipseg_error *error)
+                            const clipseg_image_options *options, bool quiet, float *embedding,
+                            clipseg_error *error)
 {
     clipseg_image image = {0};
     clipseg_prompt prompt = clipseg_text(item->value);
@@ -102,7 +105,8 @@ clipseg_status prompts_embed(struct prompt_list *list, const clipseg_model *mode
 
     clipseg_model_get_info(model, &info);
     if (!list->count)
-        return error_set(error, CLIPSEG_ERROR_USAGE, "no prompt: say what to look for with -p TEXT or --prompt-image FILE");
+        return error_set(error, CLIPSEG_ERROR_USAGE,
+                         "no prompt: say what to look for with -p TEXT or --prompt-image FILE");
     list->embeddings = memory_aligned(list->count * info.embedding_size, sizeof *list->embeddings);
     list->prompts = memory_zeroed(list->count, sizeof *list->prompts);
     if (!list->embeddings || !list->prompts)

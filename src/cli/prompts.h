@@ -11,7 +11,7 @@ struct prompt_list {
         bool is_picture;
         char *value; /* the phrase, or the picture's path */
         const char *title;
-    } *items;
+    } * items;
     size_t count, capacity;
     float *embeddings;       /* [count, embedding size], once embedded */
     clipseg_prompt *prompts; /* [count]: of the embeddings */
@@ -22,7 +22,8 @@ clipseg_status prompts_add_text(void *target, const char *value, clipseg_error *
 clipseg_status prompts_add_picture(void *target, const char *value, clipseg_error *error);
 clipseg_status prompts_add_file(void *target, const char *value, clipseg_error *error);
 
-/* Compute every embedding once. Says which phrases are cut. Errors: USAGE (none, or a bad one), IMAGE, IO, MEMORY. */
+/* Compute every embedding once. Says which phrases are cut. Errors: USAGE (none, or a bad one), IMAGE, IO,
+ * MEMORY. */
 clipseg_status prompts_embed(struct prompt_list *list, const clipseg_model *model, clipseg_session *session,
                              const clipseg_image_options *options, bool quiet, clipseg_error *error);
 

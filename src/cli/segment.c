@@ -17,8 +17,10 @@ static clipseg_status add_formats(void *target, const char *value, clipseg_error
         snprintf(one, sizeof one, "%.*s", (int)length, name);
         const struct format *format = output_find(one);
         if (!format)
-            return error_set(error, CLIPSEG_ERROR_USAGE, "-f %.60s: no format \"%s\"; there are overlay, mask, heatmap, "
-                                                         "labels, figure, npy and json", value, one);
+            return error_set(error, CLIPSEG_ERROR_USAGE,
+                             "-f %.60s: no format \"%s\"; there are overlay, mask, heatmap, "
+                             "labels, figure, npy and json",
+                             value, one);
         bool known = false;
         for (size_t i = 0; i < s->format_count; i++)
             known = known || s->formats[i] == format;
@@ -32,35 +34,48 @@ static clipseg_status add_formats(void *target, const char *value, clipseg_error
 static clipseg_status parse(struct segment *s, int *count, char **arguments, clipseg_error *error)
 {
     const struct option options[] = {
-        {'m', "model", "MODEL", "a Hugging Face directory, a hub id found in the cache, or demo (the built-in model); "
-                                "default $CLIPSEG_MODEL, else demo", OPTION_TEXT, &s->choice.model, NULL},
+        {'m', "model", "MODEL",
+         "a Hugging Face directory, a hub id found in the cache, or demo (the built-in model); "
+         "default $CLIPSEG_MODEL, else demo",
+         OPTION_TEXT, &s->choice.model, NULL},
         {'p', "prompt", "TEXT", "what to look for; repeatable", OPTION_CALL, &s->prompts, prompts_add_text},
-        {0, "prompts", "FILE", "prompts from a file, one per line", OPTION_CALL, &s->prompts, prompts_add_file},
+        {0, "prompts", "FILE", "prompts from a file, one per line", OPTION_CALL, &s->prompts,
+         prompts_add_file},
         {0, "prompt-image", "FILE", "look for what this picture shows; repeatable", OPTION_CALL, &s->prompts,
          prompts_add_picture},
-        {'o', "output", "DIR", "folder for the results, made when missing; default: beside each picture; - writes the "
-                               "single result to stdout", OPTION_TEXT, &s->output, NULL},
-        {'f', "format", "LIST", "overlay, mask, heatmap, labels, figure, npy, json; default overlay,mask", OPTION_CALL,
-         s, add_formats},
+        {'o', "output", "DIR",
+         "folder for the results, made when missing; default: beside each picture; - writes the "
+         "single result to stdout",
+         OPTION_TEXT, &s->output, NULL},
+        {'f', "format", "LIST", "overlay, mask, heatmap, labels, figure, npy, json; default overlay,mask",
+         OPTION_CALL, s, add_formats},
         {0, "threshold", "X", "a pixel counts when its probability is above X; default 0.5, for labels 0.1",
          OPTION_NUMBER, &s->threshold, NULL},
-        {0, "files-from", "FILE", "more pictures, one path per line; - reads stdin", OPTION_TEXT, &s->list, NULL},
-        {0, "input-size", "N", "side of the model's input in pixels, a multiple of the patch size; default: as the "
-                               "model was trained", OPTION_SIZE, &s->input_size, NULL},
-        {0, "max-pixels", "N", "refuse larger pictures; default 178956970", OPTION_SIZE, &s->max_pixels, NULL},
-        {0, "refine", "off", "how masks are brought to the picture's size: off enlarges bilinearly", OPTION_TEXT,
-         &s->refine, NULL},
-        {'t', "threads", "N", "default: the cores this process may use", OPTION_SIZE, &s->choice.threads, NULL},
-        {0, "cpu", "NAME", "use no instruction set above scalar or avx2; default $CLIPSEG_CPU, else the best there is",
+        {0, "files-from", "FILE", "more pictures, one path per line; - reads stdin", OPTION_TEXT, &s->list,
+         NULL},
+        {0, "input-size", "N",
+         "side of the model's input in pixels, a multiple of the patch size; default: as the "
+         "model was trained",
+         OPTION_SIZE, &s->input_size, NULL},
+        {0, "max-pixels", "N", "refuse larger pictures; default 178956970", OPTION_SIZE, &s->max_pixels,
+         NULL},
+        {0, "refine", "off", "how masks are brought to the picture's size: off enlarges bilinearly",
+         OPTION_TEXT, &s->refine, NULL},
+        {'t', "threads", "N", "default: the cores this process may use", OPTION_SIZE, &s->choice.threads,
+         NULL},
+        {0, "cpu", "NAME",
+         "use no instruction set above scalar or avx2; default $CLIPSEG_CPU, else the best there is",
          OPTION_TEXT, &s->choice.cpu, NULL},
-        {0, "json", NULL, "print one line of JSON per picture on stdout; without -f and -o write no files", OPTION_FLAG,
-         &s->json, NULL},
+        {0, "json", NULL, "print one line of JSON per picture on stdout; without -f and -o write no files",
+         OPTION_FLAG, &s->json, NULL},
         {'q', "quiet", NULL, "no notes, no progress bar", OPTION_FLAG, &s->choice.quiet, NULL},
         {0}};
-    const struct usage usage = {&command_segment, "[options] IMAGE|DIR|- ...",
-                                "Write what the model finds for every prompt. Results are called after the picture: "
-                                "STEM.NN-PROMPT.mask.png and so on, STEM.labels.png, STEM.npy, STEM.json; all but npy "
-                                "and figure have the picture's size.", options};
+    const struct usage usage = {
+        &command_segment, "[options] IMAGE|DIR|- ...",
+        "Write what the model finds for every prompt. Results are called after the picture: "
+        "STEM.NN-PROMPT.mask.png and so on, STEM.labels.png, STEM.npy, STEM.json; all but npy "
+        "and figure have the picture's size.",
+        options};
 
     return options_parse(&usage, count, arguments, error);
 }
@@ -77,7 +92,8 @@ static clipseg_status check(struct segment *s, clipseg_error *error)
     if (s->to_stdout && (s->format_count != 1 || s->json))
         return error_set(error, CLIPSEG_ERROR_USAGE, "-o -: want exactly one format (-f) and no --json");
     if (s->to_stdout && s->formats[0]->per_prompt && s->prompts.count != 1)
-        return error_set(error, CLIPSEG_ERROR_USAGE, "-o -: -f %s writes one file per prompt: want exactly one prompt",
+        return error_set(error, CLIPSEG_ERROR_USAGE,
+                         "-o -: -f %s writes one file per prompt: want exactly one prompt",
                          s->formats[0]->name);
     if (!files && !(s->json && !s->output))
         return add_formats(s, "overlay,mask", error);
@@ -97,8 +113,8 @@ static clipseg_status prepare(struct segment *s, clipseg_error *error)
     options.input_size = s->input_size;
     if ((status = model_choose(&s->model, &s->choice, error)) != CLIPSEG_OK ||
         (status = clipseg_session_create(&s->session, s->model, &options, error)) != CLIPSEG_OK ||
-        (status = prompts_embed(&s->prompts, s->model, s->session, &s->image_options, s->choice.quiet, error)) !=
-            CLIPSEG_OK)
+        (status = prompts_embed(&s->prompts, s->model, s->session, &s->image_options, s->choice.quiet,
+                                error)) != CLIPSEG_OK)
         return status;
     size_t side = clipseg_session_logits_size(s->session);
     s->titles = memory_zeroed(s->prompts.count, sizeof *s->titles);
@@ -115,13 +131,15 @@ static clipseg_status begin(struct segment *s, int count, char **arguments, clip
 {
     clipseg_status status;
 
-    if ((status = parse(s, &count, arguments, error)) != CLIPSEG_OK || (status = check(s, error)) != CLIPSEG_OK)
+    if ((status = parse(s, &count, arguments, error)) != CLIPSEG_OK ||
+        (status = check(s, error)) != CLIPSEG_OK)
         return status;
     if (!s->prompts.count)
-        return error_set(error, CLIPSEG_ERROR_USAGE, "no prompt: say what to look for with -p TEXT or --prompt-image "
-                                                     "FILE");
-    status = inputs_collect(&s->inputs, arguments + 1, (size_t)count - 1, s->list, s->to_stdout ? NULL : s->output,
-                            error);
+        return error_set(error, CLIPSEG_ERROR_USAGE,
+                         "no prompt: say what to look for with -p TEXT or --prompt-image "
+                         "FILE");
+    status = inputs_collect(&s->inputs, arguments + 1, (size_t)count - 1, s->list,
+                            s->to_stdout ? NULL : s->output, error);
     if (!status && s->to_stdout && s->inputs.count != 1)
         status = error_set(error, CLIPSEG_ERROR_USAGE, "-o -: want exactly one picture");
     return status ? status : prepare(s, error);

@@ -1,5 +1,5 @@
-/* segment_picture.c: one picture: decode, encode, ask for every prompt, write. Answers stream by, so memory holds one
- * mask of the picture's size at a time. */
+/* segment_picture.c: one picture: decode, encode, ask for every prompt, write. Answers stream by, so memory
+ * holds one mask of the picture's size at a time. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,8 +96,8 @@ static char *file_name(const char *base, const char *name, const char *suffix)
     return path;
 }
 
-static clipseg_status open_named(struct sink *sink, const struct picture_run *run, const struct format *format,
-                                 const char *name, clipseg_error *error)
+static clipseg_status open_named(struct sink *sink, const struct picture_run *run,
+                                 const struct format *format, const char *name, clipseg_error *error)
 {
     char *path;
     clipseg_status status;
@@ -174,7 +174,8 @@ static clipseg_status open_sinks(struct picture_run *run, clipseg_error *error)
     return status;
 }
 
-static clipseg_status allocate_probability(struct picture_run *run, const clipseg_image *image, clipseg_error *error)
+static clipseg_status allocate_probability(struct picture_run *run, const clipseg_image *image,
+                                           clipseg_error *error)
 {
     bool needed = run->segment->json;
 
@@ -208,11 +209,13 @@ clipseg_status segment_picture(struct segment *s, const struct input *input, cli
     struct picture_run run = {.segment = s, .input = input};
     clipseg_status status = load(s, input, &image, error);
 
-    run.result = (struct result){
-        .image_name = input->path, .image = &image, .prompt_count = s->prompts.count, .prompts = s->titles,
-        .size = clipseg_session_logits_size(s->session),
-        .threshold = s->threshold >= 0.0 ? (float)s->threshold : 0.5f,
-        .label_threshold = s->threshold >= 0.0 ? (float)s->threshold : 0.1f};
+    run.result = (struct result){.image_name = input->path,
+                                 .image = &image,
+                                 .prompt_count = s->prompts.count,
+                                 .prompts = s->titles,
+                                 .size = clipseg_session_logits_size(s->session),
+                                 .threshold = s->threshold >= 0.0 ? (float)s->threshold : 0.5f,
+                                 .label_threshold = s->threshold >= 0.0 ? (float)s->threshold : 0.1f};
     if (!status)
         status = clipseg_session_set_image(s->session, &image, error);
     if (!status)

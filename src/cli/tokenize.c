@@ -28,7 +28,8 @@ static clipseg_status print_ids(const clipseg_model *model, const char *text, si
 }
 
 /* Every line, empty ones too. */
-static clipseg_status print_file(const clipseg_model *model, const char *path, bool json, clipseg_error *error)
+static clipseg_status print_file(const clipseg_model *model, const char *path, bool json,
+                                 clipseg_error *error)
 {
     struct file_map map;
     clipseg_status status = strcmp(path, "-") ? file_map_open(&map, path, error)
@@ -54,18 +55,20 @@ static int run(int count, char **arguments)
     clipseg_model *model = NULL;
     clipseg_error error;
     const struct option options[] = {
-        {'m', "model", "MODEL", "whose vocabulary; default $CLIPSEG_MODEL, else the built-in model", OPTION_TEXT,
-         &choice.model, NULL},
-        {0, "files-from", "FILE", "texts from a file, one per line, empty ones too; - reads stdin", OPTION_TEXT, &list,
-         NULL},
+        {'m', "model", "MODEL", "whose vocabulary; default $CLIPSEG_MODEL, else the built-in model",
+         OPTION_TEXT, &choice.model, NULL},
+        {0, "files-from", "FILE", "texts from a file, one per line, empty ones too; - reads stdin",
+         OPTION_TEXT, &list, NULL},
         {0, "cpu", "NAME", "as in segment", OPTION_TEXT, &choice.cpu, NULL},
         {'t', "threads", "N", "as in segment", OPTION_SIZE, &choice.threads, NULL},
         {0, "json", NULL, "print lists", OPTION_FLAG, &json, NULL},
         {'q', "quiet", NULL, "no notes", OPTION_FLAG, &choice.quiet, NULL},
         {0}};
-    const struct usage usage = {&command_tokenize, "[options] TEXT ...",
-                                "Print the token ids of each text on a line of its own, with start and end token, never "
-                                "cut. Behind -- any text may stand.", options};
+    const struct usage usage = {
+        &command_tokenize, "[options] TEXT ...",
+        "Print the token ids of each text on a line of its own, with start and end token, never "
+        "cut. Behind -- any text may stand.",
+        options};
     clipseg_status status = options_parse(&usage, &count, arguments, &error);
 
     if (!status && count < 2 && !list)

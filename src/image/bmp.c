@@ -26,7 +26,8 @@ static uint32_t read_u32(const unsigned char *p)
     return read_u16(p) | read_u16(p + 2) << 16;
 }
 
-static clipseg_status read_palette(const struct picture_source *source, struct header *h, clipseg_error *error)
+static clipseg_status read_palette(const struct picture_source *source, struct header *h,
+                                   clipseg_error *error)
 {
     size_t start = 14 + h->header_size, most = (size_t)1 << h->bits;
 
@@ -61,10 +62,12 @@ static clipseg_status read_header(const struct picture_source *source, struct he
         h->top_down = h->height >> 31;
         h->height = h->top_down ? 0u - h->height : h->height;
     } else {
-        return picture_refuse(source, "BMP", error, "a header of %u bytes; want 12 or 40 to 124", h->header_size);
+        return picture_refuse(source, "BMP", error, "a header of %u bytes; want 12 or 40 to 124",
+                              h->header_size);
     }
     if (h->compression)
-        return picture_refuse(source, "BMP", error, "is compressed (%u); save it uncompressed", h->compression);
+        return picture_refuse(source, "BMP", error, "is compressed (%u); save it uncompressed",
+                              h->compression);
     if (h->bits != 1 && h->bits != 4 && h->bits != 8 && h->bits != 24 && h->bits != 32)
         return picture_refuse(source, "BMP", error, "%u bits per pixel; want 1, 4, 8, 24 or 32", h->bits);
     if (h->width >> 31 || h->height >> 31)
@@ -88,7 +91,8 @@ static void read_row(const struct header *h, const unsigned char *row, uint8_t *
     }
 }
 
-static clipseg_status decode(const struct picture_source *source, struct picture *picture, clipseg_error *error)
+static clipseg_status decode(const struct picture_source *source, struct picture *picture,
+                             clipseg_error *error)
 {
     struct header h = {0};
     size_t stride, bytes;
@@ -97,7 +101,8 @@ static clipseg_status decode(const struct picture_source *source, struct picture
     if (status)
         return status;
     stride = ((size_t)h.width * h.bits + 31) / 32 * 4;
-    if (!size_multiply(stride, h.height, &bytes) || h.offset > source->size || source->size - h.offset < bytes)
+    if (!size_multiply(stride, h.height, &bytes) || h.offset > source->size ||
+        source->size - h.offset < bytes)
         return picture_refuse(source, "BMP", error, "the pixels are cut off");
     status = picture_allocate(source, "BMP", h.width, h.height, false, &picture->image, error);
     for (uint32_t y = 0; !status && y < h.height; y++)

@@ -65,8 +65,8 @@ clipseg_status picture_refuse(const struct picture_source *source, const char *w
     return error_set(error, CLIPSEG_ERROR_IMAGE, "%s: %s: %s", source->name, what, text);
 }
 
-clipseg_status picture_allocate(const struct picture_source *source, const char *what, uint64_t width, uint64_t height,
-                                bool with_alpha, clipseg_image *image, clipseg_error *error)
+clipseg_status picture_allocate(const struct picture_source *source, const char *what, uint64_t width,
+                                uint64_t height, bool with_alpha, clipseg_image *image, clipseg_error *error)
 {
     size_t pixels, bytes;
 
@@ -74,8 +74,9 @@ clipseg_status picture_allocate(const struct picture_source *source, const char 
         return picture_refuse(source, what, error, "has no pixels (%llu x %llu)", (unsigned long long)width,
                               (unsigned long long)height);
     if (height > source->options->max_pixels / width)
-        return picture_refuse(source, what, error, "%llu x %llu pixels are more than the limit of %llu; raise it with "
-                                                   "--max-pixels if the file is to be trusted",
+        return picture_refuse(source, what, error,
+                              "%llu x %llu pixels are more than the limit of %llu; raise it with "
+                              "--max-pixels if the file is to be trusted",
                               (unsigned long long)width, (unsigned long long)height,
                               (unsigned long long)source->options->max_pixels);
     if (!size_multiply((size_t)width, (size_t)height, &pixels) || !size_multiply(pixels, 3, &bytes))
@@ -100,9 +101,10 @@ static clipseg_status refuse_stranger(const struct picture_source *source, clips
     if (!source->size)
         return error_set(error, CLIPSEG_ERROR_IMAGE, "%s: is empty", source->name);
     if (what)
-        return error_set(error, CLIPSEG_ERROR_IMAGE, "%s: is %s; convert it to PNG or JPEG", source->name, what);
-    return error_set(error, CLIPSEG_ERROR_IMAGE, "%s: is no picture that is read here (JPEG, PNG, WebP, BMP, PNM)",
-                     source->name);
+        return error_set(error, CLIPSEG_ERROR_IMAGE, "%s: is %s; convert it to PNG or JPEG", source->name,
+                         what);
+    return error_set(error, CLIPSEG_ERROR_IMAGE,
+                     "%s: is no picture that is read here (JPEG, PNG, WebP, BMP, PNM)", source->name);
 }
 
 static const struct picture_format *find_format(const unsigned char *data, size_t size)
@@ -118,8 +120,9 @@ bool image_recognised(const unsigned char *data, size_t size)
     return find_format(data, size) != NULL;
 }
 
-clipseg_status clipseg_image_load_memory(clipseg_image *image, const void *data, size_t size, const char *name,
-                                         const clipseg_image_options *options, clipseg_error *error)
+clipseg_status clipseg_image_load_memory(clipseg_image *image, const void *data, size_t size,
+                                         const char *name, const clipseg_image_options *options,
+                                         clipseg_error *error)
 {
     clipseg_image_options complete;
     struct picture_source source = {data, size, name, &complete};
@@ -142,8 +145,8 @@ clipseg_status clipseg_image_load_memory(clipseg_image *image, const void *data,
     return status;
 }
 
-clipseg_status clipseg_image_load(clipseg_image *image, const char *path, const clipseg_image_options *options,
-                                  clipseg_error *error)
+clipseg_status clipseg_image_load(clipseg_image *image, const char *path,
+                                  const clipseg_image_options *options, clipseg_error *error)
 {
     struct file_map map;
     clipseg_status status = file_map_open(&map, path, error);

@@ -1,4 +1,5 @@
-/* decode.h: the table of picture formats: each recognises its files by content and decodes them from memory. */
+/* decode.h: the table of picture formats: each recognises its files by content and decodes them from memory.
+ */
 #ifndef IMAGE_DECODE_H
 #define IMAGE_DECODE_H
 
@@ -22,7 +23,8 @@ struct picture {
 struct picture_format {
     const char *name;
     bool (*matches)(const unsigned char *data, size_t size);
-    clipseg_status (*decode)(const struct picture_source *source, struct picture *picture, clipseg_error *error);
+    clipseg_status (*decode)(const struct picture_source *source, struct picture *picture,
+                             clipseg_error *error);
 };
 
 extern const struct picture_format format_jpeg, format_png, format_webp, format_bmp, format_pnm;

@@ -126,14 +126,17 @@ static clipseg_status start(struct decoding *d, struct picture *picture, clipseg
     d->progress.progress_monitor = watch_scans;
     jpeg->progress = &d->progress;
     if (jpeg->num_components != 1 && jpeg->num_components != 3 && jpeg->num_components != 4)
-        return picture_refuse(d->source, "JPEG", error, "%d colour channels; want 1, 3 or 4", jpeg->num_components);
+        return picture_refuse(d->source, "JPEG", error, "%d colour channels; want 1, 3 or 4",
+                              jpeg->num_components);
     jpeg->out_color_space = jpeg->num_components == 1   ? JCS_GRAYSCALE
                             : jpeg->num_components == 3 ? JCS_RGB
                                                         : JCS_CMYK;
-    return picture_allocate(d->source, "JPEG", jpeg->image_width, jpeg->image_height, false, &picture->image, error);
+    return picture_allocate(d->source, "JPEG", jpeg->image_width, jpeg->image_height, false, &picture->image,
+                            error);
 }
 
-static clipseg_status decode(const struct picture_source *source, struct picture *picture, clipseg_error *error)
+static clipseg_status decode(const struct picture_source *source, struct picture *picture,
+                             clipseg_error *error)
 {
     struct decoding d = {.source = source};
     clipseg_status status;

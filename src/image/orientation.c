@@ -72,7 +72,8 @@ int orientation_from_xmp(const unsigned char *data, size_t size)
     return 0;
 }
 
-/* For the pixel (x, y) of the upright picture: the stored pixel's number is start + x * step_x + y * step_y. */
+/* For the pixel (x, y) of the upright picture: the stored pixel's number is start + x * step_x + y * step_y.
+ */
 struct walk {
     ptrdiff_t start, step_x, step_y;
 };

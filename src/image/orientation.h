@@ -4,14 +4,15 @@
 
 #include "clipseg.h"
 
-/* The orientation (1..8) that a TIFF block says (what follows "Exif\0\0"); 0 when it says none. Broken blocks say none. */
+/* The orientation (1..8) that a TIFF block says (what follows "Exif\0\0"); 0 when it says none. Broken blocks
+ * say none. */
 int orientation_from_exif(const unsigned char *data, size_t size);
 
 /* The same from XMP: tiff:Orientation="N" or <tiff:Orientation>N. */
 int orientation_from_xmp(const unsigned char *data, size_t size);
 
-/* Turn and mirror so that the picture is upright (PIL.ImageOps.exif_transpose). Values other than 2..8 do nothing.
- * Errors: MEMORY. */
+/* Turn and mirror so that the picture is upright (PIL.ImageOps.exif_transpose). Values other than 2..8 do
+ * nothing. Errors: MEMORY. */
 clipseg_status orientation_apply(clipseg_image *image, int orientation, clipseg_error *error);
 
 #endif

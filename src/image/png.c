@@ -1,4 +1,5 @@
-/* png.c: PNG through libspng; every type becomes 8-bit RGB as Pillow's convert("RGB") (16-bit by the high byte). */
+/* png.c: PNG through libspng; every type becomes 8-bit RGB as Pillow's convert("RGB") (16-bit by the high
+ * byte). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,7 +31,8 @@ static int find_orientation(spng_ctx *png)
     struct spng_exif exif;
     struct spng_text *texts;
     uint32_t count = 0;
-    int orientation = spng_get_exif(png, &exif) ? 0 : orientation_from_exif((unsigned char *)exif.data, exif.length);
+    int orientation =
+        spng_get_exif(png, &exif) ? 0 : orientation_from_exif((unsigned char *)exif.data, exif.length);
 
     if (orientation || spng_get_text(png, NULL, &count) || !(texts = memory_zeroed(count, sizeof *texts)))
         return orientation ? orientation : 1;
@@ -87,7 +89,8 @@ static clipseg_status read_image(const struct picture_source *source, spng_ctx *
         return status;
     if (alpha)
         status = read_rgba(source, png, image, error);
-    else if ((code = spng_decode_image(png, image->rgb, image->width * image->height * 3, SPNG_FMT_RGB8, 0)) != 0)
+    else if ((code = spng_decode_image(png, image->rgb, image->width * image->height * 3, SPNG_FMT_RGB8,
+                                       0)) != 0)
         status = refuse(source, code, error);
     if (!status && (code = spng_decode_chunks(png)) != 0) /* what follows the pixels, to the end */
         status = refuse(source, code, error);
@@ -96,7 +99,8 @@ static clipseg_status read_image(const struct picture_source *source, spng_ctx *
     return status;
 }
 
-static clipseg_status decode(const struct picture_source *source, struct picture *picture, clipseg_error *error)
+static clipseg_status decode(const struct picture_source *source, struct picture *picture,
+                             clipseg_error *error)
 {
     spng_ctx *png = spng_ctx_new(0);
     clipseg_status status;

@@ -145,19 +145,22 @@ static void read_bits(const struct reader *r, clipseg_image *image)
 /* Enough bytes for the pixels? For text: at least one per sample. */
 static bool is_complete(const struct reader *r)
 {
-    size_t row = r->kind == 4 ? (r->width + 7) / 8 : r->width * r->depth * (r->kind > 3 && r->maximum > 255 ? 2 : 1);
+    size_t row =
+        r->kind == 4 ? (r->width + 7) / 8 : r->width * r->depth * (r->kind > 3 && r->maximum > 255 ? 2 : 1);
     size_t bytes;
 
     return size_multiply(row, r->height, &bytes) && (size_t)(r->end - r->p) >= bytes;
 }
 
-static clipseg_status decode(const struct picture_source *source, struct picture *picture, clipseg_error *error)
+static clipseg_status decode(const struct picture_source *source, struct picture *picture,
+                             clipseg_error *error)
 {
     struct reader r = {.p = source->data, .end = source->data + source->size};
     clipseg_status status;
 
     if (!read_header(&r))
-        return picture_refuse(source, "PNM", error, "byte %zu: the header is damaged", (size_t)(r.p - source->data));
+        return picture_refuse(source, "PNM", error, "byte %zu: the header is damaged",
+                              (size_t)(r.p - source->data));
     if (!is_complete(&r))
         return picture_refuse(source, "PNM", error, "the pixels are cut off");
     bool alpha = source->options->keep_alpha && (r.depth == 2 || r.depth == 4);

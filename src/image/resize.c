@@ -1,4 +1,5 @@
-/* resize.c: Pillow's Image.resize for 8-bit RGB: separable filters in fixed point (Pillow, src/libImaging/Resample.c). */
+/* resize.c: Pillow's Image.resize for 8-bit RGB: separable filters in fixed point (Pillow,
+ * src/libImaging/Resample.c). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +45,8 @@ static int32_t to_fixed(double weight)
 }
 
 /* Weights of one output position, normalised in double precision, then rounded. line: scratch [most] */
-static void fill_taps(struct taps *taps, size_t i, size_t from, double scale, enum image_filter filter, double *line)
+static void fill_taps(struct taps *taps, size_t i, size_t from, double scale, enum image_filter filter,
+                      double *line)
 {
     double stretch = scale < 1.0 ? 1.0 : scale, support = (filter == IMAGE_BICUBIC ? 2.0 : 1.0) * stretch;
     double centre = ((double)i + 0.5) * scale, sum = 0.0;
@@ -115,8 +117,8 @@ static void resize_row(const uint8_t *from, uint8_t *to, size_t to_width, const 
 }
 
 /* One output row from several whole rows; sums: scratch [row_bytes]. */
-static void resize_column(const uint8_t *from, size_t row_bytes, uint8_t *to, const int32_t *weight, size_t count,
-                          int32_t *sums)
+static void resize_column(const uint8_t *from, size_t row_bytes, uint8_t *to, const int32_t *weight,
+                          size_t count, int32_t *sums)
 {
     for (size_t i = 0; i < row_bytes; i++)
         sums[i] = 1 << (PRECISION - 1);
@@ -127,8 +129,8 @@ static void resize_column(const uint8_t *from, size_t row_bytes, uint8_t *to, co
         to[i] = to_byte(sums[i]);
 }
 
-clipseg_status image_resize(const uint8_t *from, size_t from_width, size_t from_height, uint8_t *to, size_t to_width,
-                            size_t to_height, enum image_filter filter, clipseg_error *error)
+clipseg_status image_resize(const uint8_t *from, size_t from_width, size_t from_height, uint8_t *to,
+                            size_t to_width, size_t to_height, enum image_filter filter, clipseg_error *error)
 {
     struct taps across = {0}, down = {0};
     size_t row_bytes = 3 * to_width, bytes = 0;
@@ -136,7 +138,8 @@ clipseg_status image_resize(const uint8_t *from, size_t from_width, size_t from_
     int32_t *sums = memory_aligned(row_bytes, sizeof *sums);
     bool complete = sums && size_multiply(row_bytes, from_height, &bytes) &&
                     make_taps(&across, from_width, to_width, filter) &&
-                    make_taps(&down, from_height, to_height, filter) && (narrow = memory_aligned(bytes, 1)) != NULL;
+                    make_taps(&down, from_height, to_height, filter) &&
+                    (narrow = memory_aligned(bytes, 1)) != NULL;
 
     for (size_t y = 0; complete && y < from_height; y++) {
         if (from_width == to_width)

@@ -39,8 +39,8 @@ static void split(const uint8_t *rgba, size_t pixels, clipseg_image *image)
     }
 }
 
-static clipseg_status read_animation(const struct picture_source *source, const WebPData *data, clipseg_image *image,
-                                     clipseg_error *error)
+static clipseg_status read_animation(const struct picture_source *source, const WebPData *data,
+                                     clipseg_image *image, clipseg_error *error)
 {
     WebPAnimDecoder *decoder = WebPAnimDecoderNew(data, NULL);
     uint8_t *canvas;
@@ -55,7 +55,8 @@ static clipseg_status read_animation(const struct picture_source *source, const 
     return status;
 }
 
-static clipseg_status read_still(const struct picture_source *source, clipseg_image *image, clipseg_error *error)
+static clipseg_status read_still(const struct picture_source *source, clipseg_image *image,
+                                 clipseg_error *error)
 {
     size_t pixels = image->width * image->height;
     uint8_t *rgba;
@@ -73,7 +74,8 @@ static clipseg_status read_still(const struct picture_source *source, clipseg_im
     return CLIPSEG_OK;
 }
 
-static clipseg_status decode(const struct picture_source *source, struct picture *picture, clipseg_error *error)
+static clipseg_status decode(const struct picture_source *source, struct picture *picture,
+                             clipseg_error *error)
 {
     WebPBitstreamFeatures features;
     WebPData data = {source->data, source->size};

@@ -1,9 +1,10 @@
 /* kernels.h: the contract of every kernel, and the table through which the rest of the library calls them.
  *
- * Kernels are single-threaded, allocate nothing, and know no shapes of the model; threads and shapes are nn/'s affair.
- * A table is filled with the scalar kernels first and then overwritten tier by tier; it lives in the model.
- * Unless said otherwise: pointers are aligned to 4 bytes only, strides are in elements, inputs and outputs do not
- * overlap, nothing outside the given rows and columns is read or written, NaN and infinities pass through.
+ * Kernels are single-threaded, allocate nothing, and know no shapes of the model; threads and shapes are
+ * nn/'s affair. A table is filled with the scalar kernels first and then overwritten tier by tier; it lives
+ * in the model. Unless said otherwise: pointers are aligned to 4 bytes only, strides are in elements, inputs
+ * and outputs do not overlap, nothing outside the given rows and columns is read or written, NaN and
+ * infinities pass through.
  */
 #ifndef KERNELS_KERNELS_H
 #define KERNELS_KERNELS_H
@@ -12,8 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Weights are packed into panels of this many columns (output features): [n / PANEL][k][PANEL], zero-padded at the
- * end. The same bytes serve every tier: AVX2 takes a panel as two registers, AVX-512 two adjacent panels. */
+/* Weights are packed into panels of this many columns (output features): [n / PANEL][k][PANEL], zero-padded
+ * at the end. The same bytes serve every tier: AVX2 takes a panel as two registers, AVX-512 two adjacent
+ * panels. */
 #define PANEL 16
 
 enum gemm_activation { GEMM_NONE, GEMM_RELU, GEMM_QUICK_GELU, GEMM_GELU };
@@ -23,9 +25,9 @@ struct gemm {
     size_t m, n, k;
     const float *a; /* [m, k], row stride a_stride */
     size_t a_stride;
-    const float *b; /* packed panels, ceil(n / PANEL) of them, each [k, PANEL], aligned to 64 bytes */
-    size_t panel_stride; /* elements from one panel to the next, at least k * PANEL */
-    const float *bias;   /* [n] or NULL */
+    const float *b;        /* packed panels, ceil(n / PANEL) of them, each [k, PANEL], aligned to 64 bytes */
+    size_t panel_stride;   /* elements from one panel to the next, at least k * PANEL */
+    const float *bias;     /* [n] or NULL */
     const float *residual; /* [m, n] with c's stride, or NULL; may be c itself. Only with GEMM_NONE */
     enum gemm_activation activation;
     float *c; /* [m, n], row stride c_stride */
@@ -34,39 +36,41 @@ struct gemm {
 
 typedef void gemm_kernel(const struct gemm *gemm);
 
-/* out = (x - mean(x)) / sqrt(var(x) + epsilon) * gamma + beta for each row; var over n, mean and sum of squares of
- * differences in two passes. out may be x (same stride). */
+/* out = (x - mean(x)) / sqrt(var(x) + epsilon) * gamma + beta for each row; var over n, mean and sum of
+ * squares of differences in two passes. out may be x (same stride). */
 typedef void layer_norm_kernel(size_t rows, size_t n, const float *x, size_t x_stride, const float *gamma,
                                const float *beta, float epsilon, float *out, size_t out_stride);
 
-/* Row r of x becomes softmax over its first valid[r] (or n when valid is NULL) elements, the rest of its n elements 0.
- * Exact two-pass: maximum first. */
+/* Row r of x becomes softmax over its first valid[r] (or n when valid is NULL) elements, the rest of its n
+ * elements 0. Exact two-pass: maximum first. */
 typedef void softmax_kernel(size_t rows, size_t n, const size_t *valid, float *x, size_t stride);
 
-/* Transpose into panels: out[p][j][i] = x[p * PANEL + i][j] for j < columns, rows beyond `rows` as 0: what GEMM wants as
- * B when x holds its columns as rows (weights [out, in]; keys [token, head]). out: [ceil(rows/PANEL)][columns][PANEL]. */
+/* Transpose into panels: out[p][j][i] = x[p * PANEL + i][j] for j < columns, rows beyond `rows` as 0: what
+ * GEMM wants as B when x holds its columns as rows (weights [out, in]; keys [token, head]). out:
+ * [ceil(rows/PANEL)][columns][PANEL]. */
 typedef void pack_rows_kernel(size_t rows, size_t columns, const float *x, size_t stride, float *out);
 
-/* Row j of B is row j of x: out[p][j][i] = x[j][p * PANEL + i], columns beyond `columns` as 0: values [token, head].
- * out: [ceil(columns/PANEL)][rows][PANEL]. */
+/* Row j of B is row j of x: out[p][j][i] = x[j][p * PANEL + i], columns beyond `columns` as 0: values [token,
+ * head]. out: [ceil(columns/PANEL)][rows][PANEL]. */
 typedef void pack_columns_kernel(size_t rows, size_t columns, const float *x, size_t stride, float *out);
 
 /* Bilinear enlargement of one output row (align_corners false, as torch's interpolate), then the sigmoid:
- * out[x] = sigmoid((1-wy) * lerp(top) + wy * lerp(bottom)) with left[x] the left source column, weight[x] that of its
- * right neighbour left[x] + 1 (which the caller guarantees to exist or to have weight 0 and be readable). */
+ * out[x] = sigmoid((1-wy) * lerp(top) + wy * lerp(bottom)) with left[x] the left source column, weight[x]
+ * that of its right neighbour left[x] + 1 (which the caller guarantees to exist or to have weight 0 and be
+ * readable). */
 typedef void enlarge_row_kernel(size_t width, const float *top, const float *bottom, float weight_bottom,
                                 const int32_t *left, const float *weight, float *out);
 
 /* One pixel row from 8-bit RGB to three planes: out[c][x] = rgb[x][c] * scale[c] + offset[c]. */
-typedef void normalize_row_kernel(size_t width, const uint8_t *rgb, const float scale[3], const float offset[3],
-                                  float *red, float *green, float *blue);
+typedef void normalize_row_kernel(size_t width, const uint8_t *rgb, const float scale[3],
+                                  const float offset[3], float *red, float *green, float *blue);
 
-/* A loop of independent fused multiply-adds for the benchmark: runs `iterations` rounds and returns the number of
- * floating-point operations done. *sink receives a value so that nothing is optimised away. */
+/* A loop of independent fused multiply-adds for the benchmark: runs `iterations` rounds and returns the
+ * number of floating-point operations done. *sink receives a value so that nothing is optimised away. */
 typedef double peak_kernel(size_t iterations, float *sink);
 
 struct kernels {
-    const char *name; /* "scalar", "avx2", "avx512", "neon" */
+    const char *name;    /* "scalar", "avx2", "avx512", "neon" */
     size_t gemm_rows;    /* m of the micro-kernel's tile: split rows in multiples of this */
     size_t gemm_columns; /* n of the micro-kernel's tile, a multiple of PANEL */
     gemm_kernel *gemm;
@@ -82,7 +86,8 @@ struct kernels {
 enum kernels_tier { KERNELS_SCALAR, KERNELS_AVX2, KERNELS_AVX512, KERNELS_NEON };
 
 /* Fill the table with the best tier that this machine has, not above `cap` (a name, or NULL for no cap).
- * false: `cap` is no tier's name, or one of another architecture. A tier that the machine lacks falls back. */
+ * false: `cap` is no tier's name, or one of another architecture. A tier that the machine lacks falls back.
+ */
 bool kernels_init(struct kernels *kernels, const char *cap);
 
 /* Does this machine run the tier of this name? For tests and benchmarks. */

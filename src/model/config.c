@@ -40,8 +40,9 @@ static void read_activation(struct reader *r, enum activation *activation)
     else if (name && !strcmp(name, "relu"))
         *activation = ACTIVATION_RELU;
     else
-        r->status = error_set(r->error, CLIPSEG_ERROR_MODEL, "%s: hidden_act: \"%.40s\": want quick_gelu, gelu or relu",
-                              r->name, name ? name : "not a string");
+        r->status = error_set(r->error, CLIPSEG_ERROR_MODEL,
+                              "%s: hidden_act: \"%.40s\": want quick_gelu, gelu or relu", r->name,
+                              name ? name : "not a string");
 }
 
 static void read_tower(struct reader *r, struct tower_config *tower, const struct tower_config *missing)
@@ -57,9 +58,10 @@ static void read_tower(struct reader *r, struct tower_config *tower, const struc
         r->status = json_read_number(r->object, "layer_norm_eps", 1e-5, &epsilon, r->name, r->error);
     tower->epsilon = (float)epsilon;
     if (!r->status && tower->hidden % tower->heads)
-        r->status = error_set(r->error, CLIPSEG_ERROR_MODEL, "%s: hidden_size %zu is no multiple of "
-                                                             "num_attention_heads %zu", r->name, tower->hidden,
-                              tower->heads);
+        r->status = error_set(r->error, CLIPSEG_ERROR_MODEL,
+                              "%s: hidden_size %zu is no multiple of "
+                              "num_attention_heads %zu",
+                              r->name, tower->hidden, tower->heads);
     if (!r->status && epsilon <= 0.0)
         r->status = error_set(r->error, CLIPSEG_ERROR_MODEL, "%s: layer_norm_eps: want more than 0", r->name);
 }
@@ -77,7 +79,8 @@ static struct reader section(const struct reader *whole, const char *key, json_t
 
 static void read_text(struct reader *r, struct config *config)
 {
-    static const struct tower_config missing = {.hidden = 512, .heads = 8, .layers = 12, .intermediate = 2048};
+    static const struct tower_config missing = {
+        .hidden = 512, .heads = 8, .layers = 12, .intermediate = 2048};
 
     read_tower(r, &config->text, &missing);
     config->vocabulary = read_size(r, "vocab_size", 2, LARGEST_NUMBER, 49408);
@@ -87,7 +90,8 @@ static void read_text(struct reader *r, struct config *config)
 
 static void read_vision(struct reader *r, struct config *config)
 {
-    static const struct tower_config missing = {.hidden = 768, .heads = 12, .layers = 12, .intermediate = 3072};
+    static const struct tower_config missing = {
+        .hidden = 768, .heads = 12, .layers = 12, .intermediate = 3072};
 
     read_tower(r, &config->vision, &missing);
     config->patch = read_size(r, "patch_size", 1, 1024, 32);
@@ -95,8 +99,9 @@ static void read_vision(struct reader *r, struct config *config)
     if (!r->status && read_size(r, "num_channels", 3, 3, 3) != 3)
         r->status = CLIPSEG_ERROR_MODEL;
     if (!r->status && config->image_size < config->patch)
-        r->status = error_set(r->error, CLIPSEG_ERROR_MODEL, "%s: image_size %zu is smaller than patch_size %zu",
-                              r->name, config->image_size, config->patch);
+        r->status =
+            error_set(r->error, CLIPSEG_ERROR_MODEL, "%s: image_size %zu is smaller than patch_size %zu",
+                      r->name, config->image_size, config->patch);
 }
 
 static void read_extract_layers(struct reader *r, struct config *config)
@@ -108,17 +113,20 @@ static void read_extract_layers(struct reader *r, struct config *config)
         return;
     config->extract_count = list ? json_array_size(list) : 3;
     memcpy(config->extract, missing, sizeof missing);
-    if ((list && !json_is_array(list)) || !config->extract_count || config->extract_count > CONFIG_MAX_EXTRACT) {
-        r->status = error_set(r->error, CLIPSEG_ERROR_MODEL, "%s: extract_layers: want a list of 1 to %d layers",
-                              r->name, CONFIG_MAX_EXTRACT);
+    if ((list && !json_is_array(list)) || !config->extract_count ||
+        config->extract_count > CONFIG_MAX_EXTRACT) {
+        r->status =
+            error_set(r->error, CLIPSEG_ERROR_MODEL, "%s: extract_layers: want a list of 1 to %d layers",
+                      r->name, CONFIG_MAX_EXTRACT);
         return;
     }
     for (size_t i = 0; i < config->extract_count; i++) {
         const json_t *number = list ? json_array_get(list, i) : NULL;
         json_int_t layer = number ? json_integer_value(number) : (json_int_t)missing[i];
         if ((number && !json_is_integer(number)) || layer < 0 || (size_t)layer >= config->vision.layers) {
-            r->status = error_set(r->error, CLIPSEG_ERROR_MODEL, "%s: extract_layers: want numbers from 0 to %zu",
-                                  r->name, config->vision.layers - 1);
+            r->status =
+                error_set(r->error, CLIPSEG_ERROR_MODEL, "%s: extract_layers: want numbers from 0 to %zu",
+                          r->name, config->vision.layers - 1);
             return;
         }
         config->extract[i] = (size_t)layer;
@@ -134,20 +142,24 @@ static void read_decoder(struct reader *r, struct config *config)
         .layers = config->extract_count,
         .intermediate = read_size(r, "decoder_intermediate_size", 1, 4 * WIDEST, 2048),
         .activation = ACTIVATION_RELU, /* whatever decoder_hidden_act says: the reference overrides it */
-        .epsilon = config->vision.epsilon, /* the reference builds the decoder from the vision configuration */
+        .epsilon =
+            config->vision.epsilon, /* the reference builds the decoder from the vision configuration */
     };
     config->conditional_layer = read_size(r, "conditional_layer", 0, CONFIG_MAX_EXTRACT, 0);
     if (!r->status)
-        r->status = json_read_bool(r->object, "use_complex_transposed_convolution", false, &config->complex_head,
-                                   r->name, r->error);
+        r->status = json_read_bool(r->object, "use_complex_transposed_convolution", false,
+                                   &config->complex_head, r->name, r->error);
     if (!r->status && config->decoder.hidden % config->decoder.heads)
-        r->status = error_set(r->error, CLIPSEG_ERROR_MODEL, "%s: reduce_dim %zu is no multiple of "
-                                                             "decoder_num_attention_heads %zu", r->name,
-                              config->decoder.hidden, config->decoder.heads);
+        r->status = error_set(r->error, CLIPSEG_ERROR_MODEL,
+                              "%s: reduce_dim %zu is no multiple of "
+                              "decoder_num_attention_heads %zu",
+                              r->name, config->decoder.hidden, config->decoder.heads);
     if (!r->status && config->complex_head && (config->patch < 4 || config->decoder.hidden < 2))
-        r->status = error_set(r->error, CLIPSEG_ERROR_MODEL, "%s: use_complex_transposed_convolution: needs a "
-                                                             "patch_size of at least 4 and a reduce_dim of at least "
-                                                             "2", r->name);
+        r->status = error_set(r->error, CLIPSEG_ERROR_MODEL,
+                              "%s: use_complex_transposed_convolution: needs a "
+                              "patch_size of at least 4 and a reduce_dim of at least "
+                              "2",
+                              r->name);
 }
 
 static void read_kind(struct reader *r, struct config *config)
@@ -156,8 +168,9 @@ static void read_kind(struct reader *r, struct config *config)
 
     config->has_decoder = type && !strcmp(type, "clipseg");
     if (!config->has_decoder && (!type || strcmp(type, "clip") != 0))
-        r->status = error_set(r->error, CLIPSEG_ERROR_MODEL, "%s: model_type: \"%.60s\": want \"clipseg\" or \"clip\"",
-                              r->name, type ? type : "missing");
+        r->status = error_set(r->error, CLIPSEG_ERROR_MODEL,
+                              "%s: model_type: \"%.60s\": want \"clipseg\" or \"clip\"", r->name,
+                              type ? type : "missing");
 }
 
 clipseg_status config_read(struct config *config, const struct checkpoint *checkpoint, clipseg_error *error)

@@ -1,8 +1,7 @@
 /* decoder.c: CLIPSeg's decoder (paper, figure 2; CLIPSegDecoder).
  *
- *     deepest activation -> reduce -> FiLM(prompt) -> block -+-> block -+-> block -> without class token -> head
- *                      next activation -> reduce ------------+          |
- *                      shallowest activation -> reduce -----------------+
+ *     deepest activation -> reduce -> FiLM(prompt) -> block -+-> block -+-> block -> without class token ->
+ * head next activation -> reduce ------------+          | shallowest activation -> reduce -----------------+
  *
  * head, complex: 3x3 convolution, relu, two transposed convolutions with relu between; simple: one transposed
  * convolution. Prompts differ only from FiLM on, so all of a batch go through the blocks side by side. */
@@ -26,14 +25,15 @@ void decoder_take(struct decoder *decoder, struct arena *arena, const struct con
     decoder->grid = grid;
     decoder->rows = 1 + cells;
     decoder->side = decoder_side(config, grid);
-    block_scratch_take(&decoder->block, arena, DECODER_BATCH * decoder->rows, reduce, d->intermediate, d->heads,
-                       DECODER_BATCH, decoder->rows, threads);
+    block_scratch_take(&decoder->block, arena, DECODER_BATCH * decoder->rows, reduce, d->intermediate,
+                       d->heads, DECODER_BATCH, decoder->rows, threads);
     decoder->stride = decoder->block.hidden_stride;
     decoder->film_mul = arena_take(arena, DECODER_BATCH * reduce, sizeof(float));
     decoder->film_add = arena_take(arena, DECODER_BATCH * reduce, sizeof(float));
     decoder->hidden = arena_take(arena, DECODER_BATCH * decoder->rows * decoder->stride, sizeof(float));
     if (!config->complex_head) {
-        decoder->last_products = arena_take(arena, cells * matrix_stride(config->patch * config->patch), sizeof(float));
+        decoder->last_products =
+            arena_take(arena, cells * matrix_stride(config->patch * config->patch), sizeof(float));
         return;
     }
     decoder->columns = arena_take(arena, cells * matrix_stride(9 * reduce), sizeof(float));
@@ -59,10 +59,10 @@ static void apply_head(const struct decoder *decoder, const struct clipseg_model
     }
     convolution_3x3(compute, &w->convolution, grid, grid, reduce, tokens, decoder->stride, decoder->columns,
                     GEMM_RELU, decoder->convolved, decoder->stride);
-    convolution_transposed(compute, &w->middle, grid, grid, quarter, half, decoder->convolved, decoder->stride,
-                           decoder->products, GEMM_RELU, decoder->enlarged, half);
-    convolution_transposed(compute, &w->last, grid * quarter, grid * quarter, quarter, 1, decoder->enlarged, half,
-                           decoder->last_products, GEMM_NONE, logits, 1);
+    convolution_transposed(compute, &w->middle, grid, grid, quarter, half, decoder->convolved,
+                           decoder->stride, decoder->products, GEMM_RELU, decoder->enlarged, half);
+    convolution_transposed(compute, &w->last, grid * quarter, grid * quarter, quarter, 1, decoder->enlarged,
+                           half, decoder->last_products, GEMM_NONE, logits, 1);
 }
 
 /* x = reduced (first step) or x += reduced, for every prompt. */
@@ -80,25 +80,28 @@ static void join_activation(const struct decoder *decoder, size_t reduce, const 
     }
 }
 
-static void condition(const struct decoder *decoder, const struct clipseg_model *model, const struct compute *compute,
-                      const float *embeddings, size_t count)
+static void condition(const struct decoder *decoder, const struct clipseg_model *model,
+                      const struct compute *compute, const float *embeddings, size_t count)
 {
     const struct decoder_weights *w = &model->weights.decoder;
     size_t projection = model->config.projection, reduce = model->config.decoder.hidden;
 
-    linear_apply(compute, &w->film_mul, count, embeddings, projection, GEMM_NONE, NULL, decoder->film_mul, reduce);
-    linear_apply(compute, &w->film_add, count, embeddings, projection, GEMM_NONE, NULL, decoder->film_add, reduce);
+    linear_apply(compute, &w->film_mul, count, embeddings, projection, GEMM_NONE, NULL, decoder->film_mul,
+                 reduce);
+    linear_apply(compute, &w->film_add, count, embeddings, projection, GEMM_NONE, NULL, decoder->film_add,
+                 reduce);
     for (size_t i = 0; i < count; i++) {
         float *x = decoder->hidden + i * decoder->rows * decoder->stride;
-        film_apply(decoder->rows, reduce, decoder->film_mul + i * reduce, decoder->film_add + i * reduce, x, x,
-                   decoder->stride);
+        film_apply(decoder->rows, reduce, decoder->film_mul + i * reduce, decoder->film_add + i * reduce, x,
+                   x, decoder->stride);
     }
 }
 
 static void observe(const struct decoder *decoder, size_t layer, size_t count)
 {
     if (decoder->observer)
-        decoder->observer(decoder->observer_context, layer, decoder->hidden, decoder->stride, count * decoder->rows);
+        decoder->observer(decoder->observer_context, layer, decoder->hidden, decoder->stride,
+                          count * decoder->rows);
 }
 
 void decoder_apply(struct decoder *decoder, const struct clipseg_model *model, const struct compute *compute,
@@ -106,8 +109,10 @@ void decoder_apply(struct decoder *decoder, const struct clipseg_model *model, c
 {
     const struct config *config = &model->config;
     size_t reduce = config->decoder.hidden;
-    struct attention attention = {.heads = config->decoder.heads, .head_size = reduce / config->decoder.heads,
-                                  .sequences = count, .length = decoder->rows};
+    struct attention attention = {.heads = config->decoder.heads,
+                                  .head_size = reduce / config->decoder.heads,
+                                  .sequences = count,
+                                  .length = decoder->rows};
 
     stage_group_begin(compute->stages, STAGE_DECODER);
     for (size_t i = 0; i < config->extract_count; i++) {

@@ -8,12 +8,13 @@
 #define DECODER_BATCH 4 /* prompts decoded side by side */
 
 struct decoder {
-    size_t grid, rows;     /* patches per side; tokens: 1 + grid^2 */
-    size_t side;           /* of the logits: the head multiplies the grid */
-    size_t stride;         /* of a token's row, `reduce` wide */
+    size_t grid, rows;          /* patches per side; tokens: 1 + grid^2 */
+    size_t side;                /* of the logits: the head multiplies the grid */
+    size_t stride;              /* of a token's row, `reduce` wide */
     float *film_mul, *film_add; /* [DECODER_BATCH, reduce] */
-    float *hidden;         /* [DECODER_BATCH * rows, reduce] */
-    float *columns, *convolved, *products, *enlarged, *last_products; /* the head's maps, one prompt at a time */
+    float *hidden;              /* [DECODER_BATCH * rows, reduce] */
+    float *columns, *convolved, *products, *enlarged,
+        *last_products; /* the head's maps, one prompt at a time */
     struct block_scratch block;
     layer_observer *observer;
     void *observer_context;

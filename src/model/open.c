@@ -27,13 +27,14 @@ static clipseg_status read_tokenizer(clipseg_model *model, clipseg_error *error)
     else if (whole)
         status = tokenizer_from_json(&model->tokenizer, checkpoint->name, whole->data, whole->size, error);
     else
-        return error_set(error, CLIPSEG_ERROR_MODEL,
-                         "%s: no tokenizer; put vocab.json and merges.txt, or tokenizer.json, beside the weights",
-                         checkpoint->name);
+        return error_set(
+            error, CLIPSEG_ERROR_MODEL,
+            "%s: no tokenizer; put vocab.json and merges.txt, or tokenizer.json, beside the weights",
+            checkpoint->name);
     if (!status && tokenizer_size(model->tokenizer) > model->config.vocabulary)
         status = error_set(error, CLIPSEG_ERROR_MODEL,
-                           "%s: the vocabulary has %zu entries but config.json says vocab_size %zu", checkpoint->name,
-                           tokenizer_size(model->tokenizer), model->config.vocabulary);
+                           "%s: the vocabulary has %zu entries but config.json says vocab_size %zu",
+                           checkpoint->name, tokenizer_size(model->tokenizer), model->config.vocabulary);
     return status;
 }
 
@@ -44,8 +45,8 @@ static clipseg_status build(clipseg_model *model, const clipseg_model_options *o
     clipseg_status status;
 
     if (!kernels_init(&model->kernels, options->cpu))
-        return error_set(error, CLIPSEG_ERROR_USAGE, "cpu \"%s\": no such instruction set on this architecture",
-                         options->cpu);
+        return error_set(error, CLIPSEG_ERROR_USAGE,
+                         "cpu \"%s\": no such instruction set on this architecture", options->cpu);
     if ((status = config_read(&model->config, &model->checkpoint, error)) != CLIPSEG_OK ||
         (status = preprocess_read(&model->preprocess, &model->checkpoint, error)) != CLIPSEG_OK ||
         (status = read_tokenizer(model, error)) != CLIPSEG_OK)
@@ -83,8 +84,8 @@ static clipseg_status finish(clipseg_model **model, clipseg_model *made, clipseg
     return status;
 }
 
-clipseg_status clipseg_model_open(clipseg_model **model, const char *path, const clipseg_model_options *options,
-                                  clipseg_error *error)
+clipseg_status clipseg_model_open(clipseg_model **model, const char *path,
+                                  const clipseg_model_options *options, clipseg_error *error)
 {
     clipseg_model *made = memory_zeroed(1, sizeof *made);
 
@@ -94,13 +95,15 @@ clipseg_status clipseg_model_open(clipseg_model **model, const char *path, const
 }
 
 clipseg_status clipseg_model_open_memory(clipseg_model **model, const char *name, const clipseg_file *files,
-                                         size_t count, const clipseg_model_options *options, clipseg_error *error)
+                                         size_t count, const clipseg_model_options *options,
+                                         clipseg_error *error)
 {
     clipseg_model *made = memory_zeroed(1, sizeof *made);
 
     if (!made)
         return error_memory(error);
-    return finish(model, made, checkpoint_open_memory(&made->checkpoint, name, files, count, error), options, error);
+    return finish(model, made, checkpoint_open_memory(&made->checkpoint, name, files, count, error), options,
+                  error);
 }
 
 void clipseg_model_close(clipseg_model **model)

@@ -12,8 +12,8 @@
 struct run {
     const struct packer *packer;
     const struct kernels *kernels;
-    size_t *first_task;  /* [jobs + 1] */
-    float *staging;      /* [threads][PANEL + 1][longest]: rows of a panel, then one tensor row */
+    size_t *first_task; /* [jobs + 1] */
+    float *staging;     /* [threads][PANEL + 1][longest]: rows of a panel, then one tensor row */
     size_t longest;
     atomic_size_t broken; /* 1 + the number of a job whose tensor is not finite; 0: none */
 };
@@ -36,7 +36,8 @@ static void read_row(const struct pack_job *job, size_t row, float *out)
         size_t channels = job->in / 9;
         for (size_t channel = 0; channel < channels; channel++)
             for (size_t place = 0; place < 9; place++)
-                tensor_read_f32(t, (row * channels + channel) * 9 + place, 1, out + place * channels + channel);
+                tensor_read_f32(t, (row * channels + channel) * 9 + place, 1,
+                                out + place * channels + channel);
     } else if (job->form == PACK_TRANSPOSED) { /* row = place * channels + channel of [in][channel][place] */
         size_t channels = t->shape[1], places = t->shape[2] * t->shape[3];
         for (size_t i = 0; i < job->in; i++)
@@ -46,8 +47,8 @@ static void read_row(const struct pack_job *job, size_t row, float *out)
     }
 }
 
-/* Rows [first, first + count) of one panel. A panel that two tensors share (qkv with a width that is no multiple of
- * PANEL) is written in part by each. */
+/* Rows [first, first + count) of one panel. A panel that two tensors share (qkv with a width that is no
+ * multiple of PANEL) is written in part by each. */
 static bool pack_rows(const struct run *run, const struct pack_job *job, size_t panel, float *staging)
 {
     size_t start = panel * PANEL, end = size_min(start + PANEL, job->first_row + job->out);
@@ -154,8 +155,9 @@ clipseg_status packer_run(struct packer *packer, const struct kernels *kernels, 
     }
     if (run.broken) {
         const struct tensor *tensor = &packer->jobs[run.broken - 1].tensor;
-        status = error_set(error, CLIPSEG_ERROR_MODEL, "%s: tensor %s: holds NaN or infinity; get the file again",
-                           tensor->file, tensor->name);
+        status =
+            error_set(error, CLIPSEG_ERROR_MODEL, "%s: tensor %s: holds NaN or infinity; get the file again",
+                      tensor->file, tensor->name);
     }
     free(run.staging);
     free(run.first_task);

@@ -26,7 +26,8 @@ static struct taps find_taps(size_t i, size_t from, size_t to)
 {
     double position = ((double)i + 0.5) * ((double)from / (double)to) - 0.5;
     double start = floor(position), t = position - start;
-    struct taps taps = {.weight = {(float)far(t + 1.0), (float)near(t), (float)near(1.0 - t), (float)far(2.0 - t)}};
+    struct taps taps = {
+        .weight = {(float)far(t + 1.0), (float)near(t), (float)near(1.0 - t), (float)far(2.0 - t)}};
 
     for (int k = 0; k < 4; k++) {
         double cell = start - 1.0 + k;
@@ -36,7 +37,8 @@ static struct taps find_taps(size_t i, size_t from, size_t to)
     return taps;
 }
 
-void position_interpolate(const float *table, size_t from, size_t to, size_t hidden, float *out, size_t out_stride)
+void position_interpolate(const float *table, size_t from, size_t to, size_t hidden, float *out,
+                          size_t out_stride)
 {
     const float *grid = table + hidden;
 

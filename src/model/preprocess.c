@@ -12,7 +12,8 @@ struct framing {
     size_t width, height, left, top;
 };
 
-static struct framing find_framing(const struct preprocess *preprocess, const clipseg_image *image, size_t side)
+static struct framing find_framing(const struct preprocess *preprocess, const clipseg_image *image,
+                                   size_t side)
 {
     struct framing framing = {side, side, 0, 0};
     size_t shorter = size_min(image->width, image->height), longer = size_max(image->width, image->height);
@@ -53,7 +54,8 @@ clipseg_status preprocess_apply(const struct preprocess *preprocess, const struc
     if (!size_multiply(f.width, 3, &row_bytes) || !size_multiply(row_bytes, f.height, &bytes) ||
         !(resized = memory_aligned(bytes, 1)))
         return error_memory(error);
-    status = image_resize(image->rgb, image->width, image->height, resized, f.width, f.height, preprocess->filter, error);
+    status = image_resize(image->rgb, image->width, image->height, resized, f.width, f.height,
+                          preprocess->filter, error);
     find_scaling(preprocess, scale, offset);
     for (size_t y = 0; !status && y < side; y++) {
         float *row = pixels + y * side;

@@ -6,9 +6,9 @@
 #include "model/config.h"
 #include "nn/nn.h"
 
-/* pixels: [3, side, side]. With a plain size the picture is stretched to the square; with shortest_edge (CLIP) the
- * shorter side is scaled and the centre cut out. Sizes other than the configured one scale all of it. Allocates scratch
- * for the resized picture. Errors: MEMORY. */
+/* pixels: [3, side, side]. With a plain size the picture is stretched to the square; with shortest_edge
+ * (CLIP) the shorter side is scaled and the centre cut out. Sizes other than the configured one scale all of
+ * it. Allocates scratch for the resized picture. Errors: MEMORY. */
 clipseg_status preprocess_apply(const struct preprocess *preprocess, const struct kernels *kernels,
                                 const clipseg_image *image, size_t side, float *pixels, clipseg_error *error);
 

@@ -1,5 +1,5 @@
-/* preprocess_config.c: preprocessor_config.json in its three ages: `size: 352`, `size: {height, width}`, and CLIP's
- * `size: {shortest_edge}` with a centre crop. */
+/* preprocess_config.c: preprocessor_config.json in its three ages: `size: 352`, `size: {height, width}`, and
+ * CLIP's `size: {shortest_edge}` with a centre crop. */
 #include <stdio.h>
 #include <string.h>
 
@@ -18,15 +18,16 @@ static clipseg_status read_pair(const json_t *object, const char *name, size_t *
 }
 
 /* `key` is a number or an object; a number means `square` when that is true, else the shortest edge. */
-static clipseg_status read_extent(const json_t *root, const char *key, const char *name, size_t *width, size_t *height,
-                                  size_t *shortest, clipseg_error *error)
+static clipseg_status read_extent(const json_t *root, const char *key, const char *name, size_t *width,
+                                  size_t *height, size_t *shortest, clipseg_error *error)
 {
     const json_t *member = json_object_get(root, key);
     clipseg_status status = CLIPSEG_OK;
 
     if (json_is_object(member)) {
         status = read_pair(member, name, width, height, error);
-        return status ? status : json_read_size(member, "shortest_edge", 1, LARGEST_SIDE, 0, shortest, name, error);
+        return status ? status
+                      : json_read_size(member, "shortest_edge", 1, LARGEST_SIDE, 0, shortest, name, error);
     }
     status = json_read_size(root, key, 1, LARGEST_SIDE, 0, width, name, error);
     *height = *width;
@@ -53,7 +54,8 @@ static clipseg_status read_triple(const json_t *root, const char *key, const cha
 static clipseg_status check(struct preprocess *p, const char *name, clipseg_error *error)
 {
     if (p->shortest_edge && !p->crop_width)
-        return error_set(error, CLIPSEG_ERROR_MODEL, "%s: size has a shortest_edge but there is no crop_size", name);
+        return error_set(error, CLIPSEG_ERROR_MODEL, "%s: size has a shortest_edge but there is no crop_size",
+                         name);
     if (p->width != p->height || p->crop_width != p->crop_height)
         return error_set(error, CLIPSEG_ERROR_MODEL, "%s: want a square size", name);
     for (size_t i = 0; i < 3; i++)
@@ -70,7 +72,8 @@ static clipseg_status read_flags(struct preprocess *p, const json_t *root, bool 
     size_t filter = IMAGE_BILINEAR;
 
     if ((status = json_read_bool(root, "do_resize", true, &p->do_resize, name, error)) != CLIPSEG_OK ||
-        (status = json_read_bool(root, "do_center_crop", crop, &p->do_center_crop, name, error)) != CLIPSEG_OK ||
+        (status = json_read_bool(root, "do_center_crop", crop, &p->do_center_crop, name, error)) !=
+            CLIPSEG_OK ||
         (status = json_read_bool(root, "do_rescale", true, &p->do_rescale, name, error)) != CLIPSEG_OK ||
         (status = json_read_bool(root, "do_normalize", true, &p->do_normalize, name, error)) != CLIPSEG_OK ||
         (status = json_read_size(root, "resample", 2, 3, crop ? 3 : 2, &filter, name, error)) != CLIPSEG_OK ||
@@ -81,19 +84,22 @@ static clipseg_status read_flags(struct preprocess *p, const json_t *root, bool 
     return CLIPSEG_OK;
 }
 
-static clipseg_status read_members(struct preprocess *p, const json_t *root, const char *name, clipseg_error *error)
+static clipseg_status read_members(struct preprocess *p, const json_t *root, const char *name,
+                                   clipseg_error *error)
 {
     size_t unused = 0;
     clipseg_status status;
 
-    if ((status = read_extent(root, "size", name, &p->width, &p->height, &p->shortest_edge, error)) != CLIPSEG_OK ||
+    if ((status = read_extent(root, "size", name, &p->width, &p->height, &p->shortest_edge, error)) !=
+            CLIPSEG_OK ||
         (status = read_extent(root, "crop_size", name, &p->crop_width, &p->crop_height, &unused, error)) !=
             CLIPSEG_OK ||
         (status = read_flags(p, root, p->crop_width > 0, name, error)) != CLIPSEG_OK ||
         (status = read_triple(root, "image_mean", name, p->mean, error)) != CLIPSEG_OK ||
         (status = read_triple(root, "image_std", name, p->deviation, error)) != CLIPSEG_OK)
         return status;
-    if (p->do_center_crop && p->crop_width && p->width && !p->shortest_edge) { /* CLIP's oldest form: size 224 */
+    if (p->do_center_crop && p->crop_width && p->width &&
+        !p->shortest_edge) { /* CLIP's oldest form: size 224 */
         p->shortest_edge = p->width;
         p->width = p->height = 0;
     }
@@ -111,9 +117,15 @@ clipseg_status preprocess_read(struct preprocess *preprocess, const struct check
     clipseg_status status;
 
     /* without the file: what the released CLIPSeg models say */
-    *preprocess = (struct preprocess){.do_resize = true, .do_rescale = true, .do_normalize = true, .width = 352,
-                                      .height = 352, .filter = IMAGE_BILINEAR, .rescale = 1.0f / 255.0f,
-                                      .mean = {0.485f, 0.456f, 0.406f}, .deviation = {0.229f, 0.224f, 0.225f}};
+    *preprocess = (struct preprocess){.do_resize = true,
+                                      .do_rescale = true,
+                                      .do_normalize = true,
+                                      .width = 352,
+                                      .height = 352,
+                                      .filter = IMAGE_BILINEAR,
+                                      .rescale = 1.0f / 255.0f,
+                                      .mean = {0.485f, 0.456f, 0.406f},
+                                      .deviation = {0.229f, 0.224f, 0.225f}};
     if (!file)
         return CLIPSEG_OK;
     preprocess->width = preprocess->height = 0;

@@ -10,7 +10,8 @@
 
 #include "base/checked.h"
 
-void text_tower_take(struct text_tower *tower, struct arena *arena, const struct config *config, size_t threads)
+void text_tower_take(struct text_tower *tower, struct arena *arena, const struct config *config,
+                     size_t threads)
 {
     const struct tower_config *text = &config->text;
 
@@ -40,8 +41,8 @@ size_t text_tower_length(const struct config *config, const int32_t *ids, size_t
 }
 
 /* hidden = token embedding + position embedding */
-static void embed_tokens(const struct text_tower *tower, const struct text_weights *w, const int32_t *ids, size_t hidden,
-                         size_t sequences)
+static void embed_tokens(const struct text_tower *tower, const struct text_weights *w, const int32_t *ids,
+                         size_t hidden, size_t sequences)
 {
     for (size_t i = 0; i < sequences; i++)
         for (size_t row = tower->starts[i]; row < tower->starts[i + 1]; row++) {
@@ -59,14 +60,18 @@ static void observe(const struct text_tower *tower, size_t layer, size_t rows)
         tower->observer(tower->observer_context, layer, tower->hidden, tower->block.hidden_stride, rows);
 }
 
-void text_tower_apply(struct text_tower *tower, const struct clipseg_model *model, const struct compute *compute,
-                      const int32_t *ids, const size_t *lengths, size_t sequences, float *embeddings)
+void text_tower_apply(struct text_tower *tower, const struct clipseg_model *model,
+                      const struct compute *compute, const int32_t *ids, const size_t *lengths,
+                      size_t sequences, float *embeddings)
 {
     const struct config *config = &model->config;
     const struct text_weights *w = &model->weights.text;
     size_t hidden = config->text.hidden, stride = tower->block.hidden_stride;
-    struct attention attention = {.heads = config->text.heads, .head_size = hidden / config->text.heads, .causal = true,
-                                  .sequences = sequences, .starts = tower->starts};
+    struct attention attention = {.heads = config->text.heads,
+                                  .head_size = hidden / config->text.heads,
+                                  .causal = true,
+                                  .sequences = sequences,
+                                  .starts = tower->starts};
 
     tower->starts[0] = 0;
     for (size_t i = 0; i < sequences; i++) {

@@ -17,14 +17,17 @@ struct text_tower {
 };
 
 /* Plan or take the workspace. */
-void text_tower_take(struct text_tower *tower, struct arena *arena, const struct config *config, size_t threads);
+void text_tower_take(struct text_tower *tower, struct arena *arena, const struct config *config,
+                     size_t threads);
 
-/* How many of the ids the tower has to see: everything behind the token that is pooled has no influence (causal). */
+/* How many of the ids the tower has to see: everything behind the token that is pooled has no influence
+ * (causal). */
 size_t text_tower_length(const struct config *config, const int32_t *ids, size_t count);
 
 /* Several prompts at once. ids: all tokens, one prompt after the other; lengths: [sequences], each as
  * text_tower_length says. embeddings: [sequences, projection]. */
-void text_tower_apply(struct text_tower *tower, const struct clipseg_model *model, const struct compute *compute,
-                      const int32_t *ids, const size_t *lengths, size_t sequences, float *embeddings);
+void text_tower_apply(struct text_tower *tower, const struct clipseg_model *model,
+                      const struct compute *compute, const int32_t *ids, const size_t *lengths,
+                      size_t sequences, float *embeddings);
 
 #endif

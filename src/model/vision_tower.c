@@ -9,8 +9,8 @@
 
 #include "model/position.h"
 
-void vision_tower_take(struct vision_tower *tower, struct arena *arena, const struct config *config, size_t side,
-                       size_t threads)
+void vision_tower_take(struct vision_tower *tower, struct arena *arena, const struct config *config,
+                       size_t side, size_t threads)
 {
     const struct tower_config *vision = &config->vision;
     size_t inputs = 3 * config->patch * config->patch;
@@ -18,8 +18,8 @@ void vision_tower_take(struct vision_tower *tower, struct arena *arena, const st
     tower->side = side;
     tower->grid = side / config->patch;
     tower->rows = 1 + tower->grid * tower->grid;
-    block_scratch_take(&tower->block, arena, tower->rows, vision->hidden, vision->intermediate, vision->heads, 1,
-                       tower->rows, threads);
+    block_scratch_take(&tower->block, arena, tower->rows, vision->hidden, vision->intermediate, vision->heads,
+                       1, tower->rows, threads);
     tower->position = arena_take(arena, tower->rows * tower->block.hidden_stride, sizeof(float));
     tower->pixels = arena_take(arena, 3 * side * side, sizeof(float));
     tower->patches = arena_take(arena, tower->grid * tower->grid * matrix_stride(inputs), sizeof(float));
@@ -48,17 +48,19 @@ static void gather_patches(const struct vision_tower *tower, size_t patch)
     }
 }
 
-static void embed_patches(struct vision_tower *tower, const struct clipseg_model *model, const struct compute *compute)
+static void embed_patches(struct vision_tower *tower, const struct clipseg_model *model,
+                          const struct compute *compute)
 {
     const struct vision_weights *w = &model->weights.vision;
-    size_t hidden = model->config.vision.hidden, stride = tower->block.hidden_stride, patch = model->config.patch;
+    size_t hidden = model->config.vision.hidden, stride = tower->block.hidden_stride,
+           patch = model->config.patch;
 
     stage_enter(compute->stages, STAGE_PATCHES);
     gather_patches(tower, patch);
     for (size_t i = 0; i < hidden; i++)
         tower->hidden[i] = w->class_embedding[i] + tower->position[i];
-    linear_apply(compute, &w->patch, tower->rows - 1, tower->patches, matrix_stride(3 * patch * patch), GEMM_NONE,
-                 NULL, tower->hidden + stride, stride);
+    linear_apply(compute, &w->patch, tower->rows - 1, tower->patches, matrix_stride(3 * patch * patch),
+                 GEMM_NONE, NULL, tower->hidden + stride, stride);
     for (size_t row = 1; row < tower->rows; row++)
         for (size_t i = 0; i < hidden; i++)
             tower->hidden[row * stride + i] += tower->position[row * stride + i];
@@ -78,7 +80,8 @@ static void reduce_layer(const struct vision_tower *tower, const struct clipseg_
             continue;
         stage_enter(compute->stages, STAGE_REDUCE);
         linear_apply(compute, &model->weights.decoder.reduces[place], tower->rows, tower->hidden,
-                     tower->block.hidden_stride, GEMM_NONE, NULL, reduced + place * tower->rows * stride, stride);
+                     tower->block.hidden_stride, GEMM_NONE, NULL, reduced + place * tower->rows * stride,
+                     stride);
     }
 }
 
@@ -94,17 +97,21 @@ static size_t layers_to_run(const struct config *config, bool want_embedding)
 static void observe(const struct vision_tower *tower, size_t layer)
 {
     if (tower->observer)
-        tower->observer(tower->observer_context, layer, tower->hidden, tower->block.hidden_stride, tower->rows);
+        tower->observer(tower->observer_context, layer, tower->hidden, tower->block.hidden_stride,
+                        tower->rows);
 }
 
-void vision_tower_apply(struct vision_tower *tower, const struct clipseg_model *model, const struct compute *compute,
-                        float *reduced, size_t reduced_stride, float *embedding)
+void vision_tower_apply(struct vision_tower *tower, const struct clipseg_model *model,
+                        const struct compute *compute, float *reduced, size_t reduced_stride,
+                        float *embedding)
 {
     const struct config *config = &model->config;
     const struct vision_weights *w = &model->weights.vision;
     size_t hidden = config->vision.hidden, layers = layers_to_run(config, embedding != NULL);
-    struct attention attention = {.heads = config->vision.heads, .head_size = hidden / config->vision.heads,
-                                  .sequences = 1, .length = tower->rows};
+    struct attention attention = {.heads = config->vision.heads,
+                                  .head_size = hidden / config->vision.heads,
+                                  .sequences = 1,
+                                  .length = tower->rows};
 
     embed_patches(tower, model, compute);
     observe(tower, 0);

@@ -17,17 +17,18 @@ struct vision_tower {
 };
 
 /* Plan or take the workspace for inputs of side * side pixels. */
-void vision_tower_take(struct vision_tower *tower, struct arena *arena, const struct config *config, size_t side,
-                       size_t threads);
+void vision_tower_take(struct vision_tower *tower, struct arena *arena, const struct config *config,
+                       size_t side, size_t threads);
 
 /* Once after taking: interpolate the position embeddings. */
 void vision_tower_prepare(struct vision_tower *tower, const struct clipseg_model *model);
 
 /* From tower->pixels: run layers and write the decoder's inputs, reduced to its width as soon as they exist.
- * reduced: [extract_count][rows, reduce] with row stride reduced_stride, index 0 for the deepest layer, as the decoder
- * consumes them; may be NULL when only the embedding is wanted. embedding: [projection] or NULL; without it the layers
- * beyond the deepest one that is read are not run. */
-void vision_tower_apply(struct vision_tower *tower, const struct clipseg_model *model, const struct compute *compute,
-                        float *reduced, size_t reduced_stride, float *embedding);
+ * reduced: [extract_count][rows, reduce] with row stride reduced_stride, index 0 for the deepest layer, as
+ * the decoder consumes them; may be NULL when only the embedding is wanted. embedding: [projection] or NULL;
+ * without it the layers beyond the deepest one that is read are not run. */
+void vision_tower_apply(struct vision_tower *tower, const struct clipseg_model *model,
+                        const struct compute *compute, float *reduced, size_t reduced_stride,
+                        float *embedding);
 
 #endif

@@ -1,4 +1,5 @@
-/* weights.h: the tensors of a checkpoint in the places where the towers look for them, packed for the kernels. */
+/* weights.h: the tensors of a checkpoint in the places where the towers look for them, packed for the
+ * kernels. */
 #ifndef MODEL_WEIGHTS_H
 #define MODEL_WEIGHTS_H
 
@@ -11,7 +12,7 @@ struct text_weights {
     const float *position;         /* [context, hidden] */
     struct block *blocks;          /* [layers] */
     struct layer_norm final_norm;
-    struct linear projection;      /* hidden -> projection, no bias */
+    struct linear projection; /* hidden -> projection, no bias */
 };
 
 struct vision_weights {
@@ -20,14 +21,14 @@ struct vision_weights {
     size_t positions;             /* the side of the table's grid */
     struct linear patch;          /* 3 * patch^2 -> hidden, no bias; input order [channel][y][x] */
     struct layer_norm pre_norm, post_norm;
-    struct block *blocks; /* [layers] */
+    struct block *blocks;     /* [layers] */
     struct linear projection; /* hidden -> projection, no bias */
 };
 
 struct decoder_weights {
     struct linear film_mul, film_add; /* projection -> reduce */
-    struct linear *reduces;           /* [extract_count] vision hidden -> reduce; 0 belongs to the deepest layer */
-    struct block *blocks;             /* [extract_count] */
+    struct linear *reduces; /* [extract_count] vision hidden -> reduce; 0 belongs to the deepest layer */
+    struct block *blocks;   /* [extract_count] */
     /* complex head: 3x3 convolution, two transposed ones; simple head: `last` alone */
     struct linear convolution, middle, last;
 };
@@ -36,13 +37,13 @@ struct weights {
     struct text_weights text;
     struct vision_weights vision;
     struct decoder_weights decoder;
-    float logit_scale; /* as stored: the logarithm */
+    float logit_scale;  /* as stored: the logarithm */
     struct arena arena; /* holds everything but the token embedding */
 };
 
-/* Check every tensor that the configuration calls for (a mismatch names tensor, wanted and found shape), then convert
- * to float32 and pack with all threads of the pool. NaN or infinity in a weight is an error that names the tensor.
- * The checkpoint must outlive the weights. Errors: MODEL, MEMORY. */
+/* Check every tensor that the configuration calls for (a mismatch names tensor, wanted and found shape), then
+ * convert to float32 and pack with all threads of the pool. NaN or infinity in a weight is an error that
+ * names the tensor. The checkpoint must outlive the weights. Errors: MODEL, MEMORY. */
 clipseg_status weights_load(struct weights *weights, const struct checkpoint *checkpoint,
                             const struct config *config, const struct kernels *kernels, struct pool *pool,
                             clipseg_error *error);

@@ -1,5 +1,6 @@
-/* attention.c: multi-head self-attention. Keys and values of every head are packed once; then each task takes a block
- * of queries of one head, and its strip of scores stays in the second-level cache between the two products. */
+/* attention.c: multi-head self-attention. Keys and values of every head are packed once; then each task takes
+ * a block of queries of one head, and its strip of scores stays in the second-level cache between the two
+ * products. */
 #include "base/checked.h"
 #include "nn/nn.h"
 
@@ -75,21 +76,38 @@ static void attend_task(void *context, size_t task, size_t worker)
         return;
     size_t rows = size_min(QUERY_ROWS, span.count - row);
     size_t keys = attention->causal ? row + rows : span.count;
-    kernels->gemm(&(struct gemm){.m = rows, .n = keys, .k = size, .panel_stride = size * PANEL, .c = scores,
+    kernels->gemm(&(struct gemm){.m = rows,
+                                 .n = keys,
+                                 .k = size,
+                                 .panel_stride = size * PANEL,
+                                 .c = scores,
                                  .a = job->qkv + (span.first + row) * job->qkv_stride + head * size,
-                                 .a_stride = job->qkv_stride, .b = attention->keys + place, .c_stride = stride});
+                                 .a_stride = job->qkv_stride,
+                                 .b = attention->keys + place,
+                                 .c_stride = stride});
     for (size_t i = 0; i < rows; i++)
         valid[i] = row + i + 1;
     kernels->softmax(rows, keys, attention->causal ? valid : NULL, scores, stride);
-    kernels->gemm(&(struct gemm){.m = rows, .n = size, .k = keys, .panel_stride = span.count * PANEL, .a = scores,
-                                 .a_stride = stride, .b = attention->values + place, .c_stride = job->out_stride,
+    kernels->gemm(&(struct gemm){.m = rows,
+                                 .n = size,
+                                 .k = keys,
+                                 .panel_stride = span.count * PANEL,
+                                 .a = scores,
+                                 .a_stride = stride,
+                                 .b = attention->values + place,
+                                 .c_stride = job->out_stride,
                                  .c = job->out + (span.first + row) * job->out_stride + head * size});
 }
 
 void attention_apply(const struct compute *compute, const struct attention *attention, const float *qkv,
                      size_t qkv_stride, float *out, size_t out_stride)
 {
-    struct job job = {compute, attention, qkv, out, qkv_stride, out_stride,
+    struct job job = {compute,
+                      attention,
+                      qkv,
+                      out,
+                      qkv_stride,
+                      out_stride,
                       (attention->length + QUERY_ROWS - 1) / QUERY_ROWS};
     size_t pairs = attention->sequences * attention->heads;
 

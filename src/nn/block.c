@@ -35,8 +35,8 @@ static void attend(const struct compute *compute, const struct block *block, str
 }
 
 /* x += fc2(activation(fc1(input))) */
-static void mlp(const struct compute *compute, const struct block *block, const struct block_scratch *s, size_t rows,
-                const float *input, float *x)
+static void mlp(const struct compute *compute, const struct block *block, const struct block_scratch *s,
+                size_t rows, const float *input, float *x)
 {
     stage_enter(compute->stages, STAGE_FC1);
     linear_apply(compute, &block->fc1, rows, input, s->hidden_stride, block->activation, NULL, s->inner,
@@ -45,15 +45,15 @@ static void mlp(const struct compute *compute, const struct block *block, const 
     linear_apply(compute, &block->fc2, rows, s->inner, s->inner_stride, GEMM_NONE, x, x, s->hidden_stride);
 }
 
-static void normalize(const struct compute *compute, const struct layer_norm *norm, const struct block_scratch *s,
-                      size_t rows, const float *x, float *out)
+static void normalize(const struct compute *compute, const struct layer_norm *norm,
+                      const struct block_scratch *s, size_t rows, const float *x, float *out)
 {
     stage_enter(compute->stages, STAGE_NORM);
     layer_norm_apply(compute, norm, rows, x, s->hidden_stride, out, s->hidden_stride);
 }
 
-void block_apply_pre_norm(const struct compute *compute, const struct block *block, struct attention attention,
-                          const struct block_scratch *s, size_t rows, float *x)
+void block_apply_pre_norm(const struct compute *compute, const struct block *block,
+                          struct attention attention, const struct block_scratch *s, size_t rows, float *x)
 {
     normalize(compute, &block->norm1, s, rows, x, s->normed);
     attend(compute, block, attention, s, rows, s->normed, x);
@@ -61,8 +61,8 @@ void block_apply_pre_norm(const struct compute *compute, const struct block *blo
     mlp(compute, block, s, rows, s->normed, x);
 }
 
-void block_apply_post_norm(const struct compute *compute, const struct block *block, struct attention attention,
-                           const struct block_scratch *s, size_t rows, float *x)
+void block_apply_post_norm(const struct compute *compute, const struct block *block,
+                           struct attention attention, const struct block_scratch *s, size_t rows, float *x)
 {
     attend(compute, block, attention, s, rows, x, x);
     normalize(compute, &block->norm1, s, rows, x, x);

@@ -21,7 +21,8 @@ static void gather_row(void *context, size_t y, size_t worker)
     for (size_t x = 0; x < g->width; x++) {
         float *out = g->columns + (y * g->width + x) * g->stride;
         for (size_t i = 0; i < 9; i++, out += g->channels) {
-            size_t from_y = y + i / 3 - 1, from_x = x + i % 3 - 1; /* wraps below 0, which is also too large */
+            size_t from_y = y + i / 3 - 1,
+                   from_x = x + i % 3 - 1; /* wraps below 0, which is also too large */
             if (from_y < g->height && from_x < g->width)
                 memcpy(out, g->map + (from_y * g->width + from_x) * g->map_stride, bytes);
             else
@@ -69,12 +70,13 @@ static void shuffle_row(void *context, size_t y, size_t worker)
     }
 }
 
-void convolution_transposed(const struct compute *compute, const struct linear *weight, size_t height, size_t width,
-                            size_t kernel, size_t channels, const float *map, size_t map_stride, float *products,
-                            enum gemm_activation activation, float *out, size_t out_stride)
+void convolution_transposed(const struct compute *compute, const struct linear *weight, size_t height,
+                            size_t width, size_t kernel, size_t channels, const float *map, size_t map_stride,
+                            float *products, enum gemm_activation activation, float *out, size_t out_stride)
 {
     struct shuffle shuffle = {width, kernel, channels, matrix_stride(weight->out), out_stride, products, out};
 
-    linear_apply(compute, weight, height * width, map, map_stride, activation, NULL, products, shuffle.stride);
+    linear_apply(compute, weight, height * width, map, map_stride, activation, NULL, products,
+                 shuffle.stride);
     pool_run(compute->pool, height, shuffle_row, &shuffle);
 }

@@ -35,7 +35,8 @@ static void run_task(void *context, size_t task, size_t worker)
     job->compute->kernels->gemm(&part);
 }
 
-/* Tasks of about 16 million operations (150 us), at least a few per thread; rows and columns in whole tiles. */
+/* Tasks of about 16 million operations (150 us), at least a few per thread; rows and columns in whole tiles.
+ */
 static void choose_steps(struct job *job, size_t threads)
 {
     const struct kernels *kernels = job->compute->kernels;
@@ -61,9 +62,18 @@ void linear_apply(const struct compute *compute, const struct linear *linear, si
 {
     struct job job = {
         .compute = compute,
-        .whole = {.m = rows, .n = linear->out, .k = linear->in, .a = x, .a_stride = x_stride, .b = linear->weight,
-                  .panel_stride = linear->in * PANEL, .bias = linear->bias, .residual = residual,
-                  .activation = activation, .c = out, .c_stride = out_stride},
+        .whole = {.m = rows,
+                  .n = linear->out,
+                  .k = linear->in,
+                  .a = x,
+                  .a_stride = x_stride,
+                  .b = linear->weight,
+                  .panel_stride = linear->in * PANEL,
+                  .bias = linear->bias,
+                  .residual = residual,
+                  .activation = activation,
+                  .c = out,
+                  .c_stride = out_stride},
     };
 
     if (!rows)
@@ -71,5 +81,6 @@ void linear_apply(const struct compute *compute, const struct linear *linear, si
     choose_steps(&job, pool_threads(compute->pool));
     compute->stages->flops[compute->stages->current] +=
         2.0 * (double)rows * (double)linear->out * (double)linear->in;
-    pool_run(compute->pool, job.row_tasks * ((linear->out + job.column_step - 1) / job.column_step), run_task, &job);
+    pool_run(compute->pool, job.row_tasks * ((linear->out + job.column_step - 1) / job.column_step), run_task,
+             &job);
 }

@@ -1,7 +1,7 @@
 /* nn.h: the layers of a transformer: shapes and threads, no instruction sets and no names of checkpoints.
  *
- * Matrices are row-major float32: one row per token, one column per feature, with a stride in elements. Nothing here
- * allocates: scratch memory comes from the caller, its size from the *_scratch functions. */
+ * Matrices are row-major float32: one row per token, one column per feature, with a stride in elements.
+ * Nothing here allocates: scratch memory comes from the caller, its size from the *_scratch functions. */
 #ifndef NN_NN_H
 #define NN_NN_H
 
@@ -12,8 +12,21 @@
 /* ---- stages.c: where the time goes */
 
 enum stage {
-    STAGE_OTHER, STAGE_PREPROCESS, STAGE_PATCHES, STAGE_NORM, STAGE_QKV, STAGE_ATTENTION, STAGE_PROJECTION, STAGE_FC1,
-    STAGE_FC2, STAGE_TEXT, STAGE_REDUCE, STAGE_DECODER, STAGE_HEAD, STAGE_ENLARGE, STAGE_COUNT
+    STAGE_OTHER,
+    STAGE_PREPROCESS,
+    STAGE_PATCHES,
+    STAGE_NORM,
+    STAGE_QKV,
+    STAGE_ATTENTION,
+    STAGE_PROJECTION,
+    STAGE_FC1,
+    STAGE_FC2,
+    STAGE_TEXT,
+    STAGE_REDUCE,
+    STAGE_DECODER,
+    STAGE_HEAD,
+    STAGE_ENLARGE,
+    STAGE_COUNT
 };
 
 struct stages {
@@ -41,8 +54,8 @@ struct compute {
     struct stages *stages;
 };
 
-/* The row stride for matrices of `n` columns: padded so that rows lie on cache lines and that the rows of a tile do
- * not all fall into the same set of the first-level cache. */
+/* The row stride for matrices of `n` columns: padded so that rows lie on cache lines and that the rows of a
+ * tile do not all fall into the same set of the first-level cache. */
 size_t matrix_stride(size_t n);
 
 /* ---- linear.c */
@@ -53,7 +66,8 @@ struct linear {
     const float *bias;   /* [out] or NULL */
 };
 
-/* out[rows, linear.out] = activation(x[rows, linear.in] * weight^T + bias) + residual. residual may be out. */
+/* out[rows, linear.out] = activation(x[rows, linear.in] * weight^T + bias) + residual. residual may be out.
+ */
 void linear_apply(const struct compute *compute, const struct linear *linear, size_t rows, const float *x,
                   size_t x_stride, enum gemm_activation activation, const float *residual, float *out,
                   size_t out_stride);
@@ -67,8 +81,8 @@ struct layer_norm {
 };
 
 /* out may be x. */
-void layer_norm_apply(const struct compute *compute, const struct layer_norm *norm, size_t rows, const float *x,
-                      size_t x_stride, float *out, size_t out_stride);
+void layer_norm_apply(const struct compute *compute, const struct layer_norm *norm, size_t rows,
+                      const float *x, size_t x_stride, float *out, size_t out_stride);
 
 /* ---- attention.c */
 
@@ -99,7 +113,8 @@ struct block {
 
 /* Scratch for blocks of one shape; rows: the most that will ever be passed. */
 struct block_scratch {
-    float *normed, *qkv, *attended, *inner; /* [rows, hidden], [rows, 3 hidden], [rows, hidden], [rows, intermediate] */
+    float *normed, *qkv, *attended,
+        *inner; /* [rows, hidden], [rows, 3 hidden], [rows, hidden], [rows, intermediate] */
     size_t hidden_stride, qkv_stride, inner_stride;
     float *keys, *values, *scores;
 };
@@ -109,12 +124,14 @@ void block_scratch_take(struct block_scratch *scratch, struct arena *arena, size
 
 /* CLIP's order: x += attention(norm1(x)); x += mlp(norm2(x)). x: [rows, hidden] with scratch->hidden_stride.
  * attention: heads, causality and sequences; its scratch pointers are filled in here. */
-void block_apply_pre_norm(const struct compute *compute, const struct block *block, struct attention attention,
-                          const struct block_scratch *scratch, size_t rows, float *x);
+void block_apply_pre_norm(const struct compute *compute, const struct block *block,
+                          struct attention attention, const struct block_scratch *scratch, size_t rows,
+                          float *x);
 
 /* The decoder's order: x = norm1(x + attention(x)); x = norm2(x + mlp(x)). */
-void block_apply_post_norm(const struct compute *compute, const struct block *block, struct attention attention,
-                           const struct block_scratch *scratch, size_t rows, float *x);
+void block_apply_post_norm(const struct compute *compute, const struct block *block,
+                           struct attention attention, const struct block_scratch *scratch, size_t rows,
+                           float *x);
 
 /* ---- convolution.c: maps are [height, width, channels], channels last */
 
@@ -124,17 +141,18 @@ void convolution_3x3(const struct compute *compute, const struct linear *weight,
                      size_t channels, const float *map, size_t map_stride, float *columns,
                      enum gemm_activation activation, float *out, size_t out_stride);
 
-/* Transposed convolution with stride = kernel: a matrix product whose columns are [ky][kx][channel], then every pixel's
- * kernel x kernel block goes to its place. products: scratch [height * width, matrix_stride(kernel^2 * channels)].
- * out: [height * kernel, width * kernel, channels] with out_stride elements per pixel. */
-void convolution_transposed(const struct compute *compute, const struct linear *weight, size_t height, size_t width,
-                            size_t kernel, size_t channels, const float *map, size_t map_stride, float *products,
-                            enum gemm_activation activation, float *out, size_t out_stride);
+/* Transposed convolution with stride = kernel: a matrix product whose columns are [ky][kx][channel], then
+ * every pixel's kernel x kernel block goes to its place. products: scratch [height * width,
+ * matrix_stride(kernel^2 * channels)]. out: [height * kernel, width * kernel, channels] with out_stride
+ * elements per pixel. */
+void convolution_transposed(const struct compute *compute, const struct linear *weight, size_t height,
+                            size_t width, size_t kernel, size_t channels, const float *map, size_t map_stride,
+                            float *products, enum gemm_activation activation, float *out, size_t out_stride);
 
 /* ---- film.c */
 
-/* Feature-wise linear modulation (Perez et al. 2018): out = multiply * x + add, one pair of vectors per prompt.
- * x: [rows, size]; out: [rows, size]; multiply, add: [size]. */
+/* Feature-wise linear modulation (Perez et al. 2018): out = multiply * x + add, one pair of vectors per
+ * prompt. x: [rows, size]; out: [rows, size]; multiply, add: [size]. */
 void film_apply(size_t rows, size_t size, const float *multiply, const float *add, const float *x, float *out,
                 size_t stride);
 

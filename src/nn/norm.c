@@ -24,8 +24,8 @@ static void run_task(void *context, size_t task, size_t worker)
                                       job->out_stride);
 }
 
-void layer_norm_apply(const struct compute *compute, const struct layer_norm *norm, size_t rows, const float *x,
-                      size_t x_stride, float *out, size_t out_stride)
+void layer_norm_apply(const struct compute *compute, const struct layer_norm *norm, size_t rows,
+                      const float *x, size_t x_stride, float *out, size_t out_stride)
 {
     struct job job = {compute, norm, rows, x_stride, out_stride, x, out};
 

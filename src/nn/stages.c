@@ -4,8 +4,8 @@
 #include <time.h>
 
 static const char *const names[STAGE_COUNT] = {
-    "other",      "preprocess", "patches", "layer norms", "qkv",     "attention", "projection",
-    "fc1",        "fc2",        "text",    "reduce",      "decoder", "head",      "enlarge",
+    "other", "preprocess", "patches", "layer norms", "qkv",     "attention", "projection",
+    "fc1",   "fc2",        "text",    "reduce",      "decoder", "head",      "enlarge",
 };
 
 const char *stage_name(enum stage stage)

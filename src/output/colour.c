@@ -23,7 +23,8 @@ static void hsv_to_rgb(double hue, double saturation, double value, uint8_t rgb[
     }
 }
 
-/* Hues at the golden angle are far apart for any number of labels; every round of twelve is a little darker. */
+/* Hues at the golden angle are far apart for any number of labels; every round of twelve is a little darker.
+ */
 void colour_label(size_t label, uint8_t rgb[3])
 {
     if (!label) {

@@ -1,4 +1,5 @@
-/* figure.c: the picture and one titled heatmap per prompt, side by side; drawn by a module that is opened on first use. */
+/* figure.c: the picture and one titled heatmap per prompt, side by side; drawn by a module that is opened on
+ * first use. */
 #include <dlfcn.h>
 #include <math.h>
 #include <stdlib.h>
@@ -41,8 +42,9 @@ static figure_function *find_function(clipseg_error *error)
     void *symbol = module ? dlsym(module, FIGURE_FUNCTION) : NULL;
     memcpy(&function, &symbol, sizeof function); /* C has no cast from object to function pointers */
     if (!function)
-        error_set(error, CLIPSEG_ERROR_USAGE, "figure: " MODULE " cannot be opened; build with -DCLIPSEG_FIGURE=ON and "
-                                              "install cairo and pango");
+        error_set(error, CLIPSEG_ERROR_USAGE,
+                  "figure: " MODULE " cannot be opened; build with -DCLIPSEG_FIGURE=ON and "
+                  "install cairo and pango");
     return function;
 }
 
@@ -111,5 +113,5 @@ static clipseg_status end(struct output *output, clipseg_error *error)
     return status;
 }
 
-const struct format format_figure = {"figure", ".figure.png", "the picture and titled heatmaps side by side", false,
-                                     false,    begin,         add,                                            end};
+const struct format format_figure = {
+    "figure", ".figure.png", "the picture and titled heatmaps side by side", false, false, begin, add, end};

@@ -15,10 +15,11 @@ static clipseg_status add(struct output *output, const struct answer *answer, cl
         return error_memory(error);
     for (size_t i = 0; i < pixels; i++)
         colour_viridis(answer->probability[i], rgb + 3 * i);
-    clipseg_status status = png_write(output->stream, PNG_RGB8, image->width, image->height, rgb, NULL, error);
+    clipseg_status status =
+        png_write(output->stream, PNG_RGB8, image->width, image->height, rgb, NULL, error);
     free(rgb);
     return status;
 }
 
-const struct format format_heatmap = {"heatmap", ".heatmap.png", "probability as colours, per prompt", true, true,
-                                      NULL,      add,            NULL};
+const struct format format_heatmap = {
+    "heatmap", ".heatmap.png", "probability as colours, per prompt", true, true, NULL, add, NULL};

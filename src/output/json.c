@@ -40,7 +40,8 @@ static clipseg_status print(struct output *output, struct buffer *text, clipseg_
     buffer_free(text);
     if (!complete)
         return error_memory(error);
-    return ferror(output->stream) ? error_set(error, CLIPSEG_ERROR_IO, "json: cannot be written") : CLIPSEG_OK;
+    return ferror(output->stream) ? error_set(error, CLIPSEG_ERROR_IO, "json: cannot be written")
+                                  : CLIPSEG_OK;
 }
 
 static clipseg_status begin(struct output *output, clipseg_error *error)
@@ -62,8 +63,8 @@ static clipseg_status add(struct output *output, const struct answer *answer, cl
 
     buffer_text(&text, answer->prompt ? ", {\"prompt\": " : "{\"prompt\": ");
     buffer_json_string(&text, output->result->prompts[answer->prompt]);
-    buffer_format(&text, ", \"area\": %zu, \"box\": [%zu, %zu, %zu, %zu], \"max\": %.6g, \"mean\": %.6g}", m.area,
-                  m.left, m.top, m.right - m.left, m.bottom - m.top, m.maximum,
+    buffer_format(&text, ", \"area\": %zu, \"box\": [%zu, %zu, %zu, %zu], \"max\": %.6g, \"mean\": %.6g}",
+                  m.area, m.left, m.top, m.right - m.left, m.bottom - m.top, m.maximum,
                   m.sum / ((double)image->width * (double)image->height));
     return print(output, &text, error);
 }
@@ -76,5 +77,5 @@ static clipseg_status end(struct output *output, clipseg_error *error)
     return print(output, &text, error);
 }
 
-const struct format format_json = {"json", ".json", "area, box and probability of every mask", false, true, begin, add,
-                                   end};
+const struct format format_json = {
+    "json", ".json", "area, box and probability of every mask", false, true, begin, add, end};

@@ -1,5 +1,6 @@
-/* labels.c: one map for all prompts: the guide's rule (Hugging Face blog, "Zero-shot image segmentation with CLIPSeg").
- * Class 0 has the constant probability of the threshold; the largest wins, of equals the lowest number. */
+/* labels.c: one map for all prompts: the guide's rule (Hugging Face blog, "Zero-shot image segmentation with
+ * CLIPSeg"). Class 0 has the constant probability of the threshold; the largest wins, of equals the lowest
+ * number. */
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -65,5 +66,5 @@ static clipseg_status end(struct output *output, clipseg_error *error)
     return png_write(output->stream, PNG_PALETTE8, image->width, image->height, narrow, &palette, error);
 }
 
-const struct format format_labels = {"labels", ".labels.png", "one map: every pixel the number of its prompt", false,
-                                     true,     begin,         add,                                             end};
+const struct format format_labels = {
+    "labels", ".labels.png", "one map: every pixel the number of its prompt", false, true, begin, add, end};

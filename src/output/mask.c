@@ -15,10 +15,11 @@ static clipseg_status add(struct output *output, const struct answer *answer, cl
         return error_memory(error);
     for (size_t i = 0; i < pixels; i++)
         mask[i] = answer->probability[i] > output->result->threshold ? 255 : 0;
-    clipseg_status status = png_write(output->stream, PNG_GREY8, image->width, image->height, mask, NULL, error);
+    clipseg_status status =
+        png_write(output->stream, PNG_GREY8, image->width, image->height, mask, NULL, error);
     free(mask);
     return status;
 }
 
-const struct format format_mask = {"mask", ".mask.png", "black and white picture per prompt", true, true,
-                                   NULL,   add,         NULL};
+const struct format format_mask = {
+    "mask", ".mask.png", "black and white picture per prompt", true, true, NULL, add, NULL};

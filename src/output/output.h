@@ -43,8 +43,8 @@ struct format {
     clipseg_status (*end)(struct output *output, clipseg_error *error); /* NULL: nothing to do */
 };
 
-extern const struct format format_mask, format_heatmap, format_overlay, format_labels, format_figure, format_npy,
-    format_json;
+extern const struct format format_mask, format_heatmap, format_overlay, format_labels, format_figure,
+    format_npy, format_json;
 extern const struct format *const output_formats[]; /* ends with NULL */
 
 /* NULL when there is none. */
@@ -53,8 +53,8 @@ const struct format *output_find(const char *name);
 /* After `end`, or instead of it: free the state. */
 void output_release(struct output *output);
 
-/* "NN-slug" for a prompt: letters and digits of any script, runs of others as '-', the slug at most 40 bytes and cut at a
- * character's end. out: [64] */
+/* "NN-slug" for a prompt: letters and digits of any script, runs of others as '-', the slug at most 40 bytes
+ * and cut at a character's end. out: [64] */
 void output_slug(char *out, size_t number, const char *prompt);
 
 /* ---- png.c: through libspng; the same pixels give the same bytes */
@@ -67,8 +67,8 @@ struct png_palette {
 };
 
 /* pixels: rows without padding; 16-bit values in the machine's order. Errors: IO, MEMORY. */
-clipseg_status png_write(FILE *stream, enum png_layout layout, size_t width, size_t height, const void *pixels,
-                         const struct png_palette *palette, clipseg_error *error);
+clipseg_status png_write(FILE *stream, enum png_layout layout, size_t width, size_t height,
+                         const void *pixels, const struct png_palette *palette, clipseg_error *error);
 
 /* ---- colour.c */
 

@@ -24,11 +24,12 @@ static bool is_inside(const struct scene *s, size_t x, size_t y)
 static bool is_outline(const struct scene *s, size_t x, size_t y)
 {
     size_t left = x > s->line ? x - s->line : 0, top = y > s->line ? y - s->line : 0;
-    size_t right = size_min(x + s->line, s->image->width - 1), bottom = size_min(y + s->line, s->image->height - 1);
+    size_t right = size_min(x + s->line, s->image->width - 1),
+           bottom = size_min(y + s->line, s->image->height - 1);
 
-    return !is_inside(s, left, y) || !is_inside(s, right, y) || !is_inside(s, x, top) || !is_inside(s, x, bottom) ||
-           !is_inside(s, left, top) || !is_inside(s, right, top) || !is_inside(s, left, bottom) ||
-           !is_inside(s, right, bottom);
+    return !is_inside(s, left, y) || !is_inside(s, right, y) || !is_inside(s, x, top) ||
+           !is_inside(s, x, bottom) || !is_inside(s, left, top) || !is_inside(s, right, top) ||
+           !is_inside(s, left, bottom) || !is_inside(s, right, bottom);
 }
 
 /* Mix with the prompt's colour, or darken; near the threshold the change is gradual. */
@@ -52,7 +53,8 @@ static void paint(const struct scene *s, size_t x, size_t y, const uint8_t *from
 static clipseg_status add(struct output *output, const struct answer *answer, clipseg_error *error)
 {
     const clipseg_image *image = output->result->image;
-    struct scene scene = {.image = image, .probability = answer->probability, .threshold = output->result->threshold};
+    struct scene scene = {
+        .image = image, .probability = answer->probability, .threshold = output->result->threshold};
     uint8_t *rgb = memory_aligned(image->width * image->height, 3);
 
     if (!rgb)
@@ -64,10 +66,11 @@ static clipseg_status add(struct output *output, const struct answer *answer, cl
             size_t pixel = 3 * (y * image->width + x);
             paint(&scene, x, y, image->rgb + pixel, rgb + pixel);
         }
-    clipseg_status status = png_write(output->stream, PNG_RGB8, image->width, image->height, rgb, NULL, error);
+    clipseg_status status =
+        png_write(output->stream, PNG_RGB8, image->width, image->height, rgb, NULL, error);
     free(rgb);
     return status;
 }
 
-const struct format format_overlay = {"overlay", ".overlay.png", "the picture with the find tinted, per prompt", true,
-                                      true,      NULL,           add,                                            NULL};
+const struct format format_overlay = {
+    "overlay", ".overlay.png", "the picture with the find tinted, per prompt", true, true, NULL, add, NULL};

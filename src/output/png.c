@@ -7,8 +7,8 @@
 static const struct {
     uint8_t colour_type, bit_depth, bytes;
 } layouts[] = {
-    [PNG_GREY8] = {SPNG_COLOR_TYPE_GRAYSCALE, 8, 1},        [PNG_GREY16] = {SPNG_COLOR_TYPE_GRAYSCALE, 16, 2},
-    [PNG_RGB8] = {SPNG_COLOR_TYPE_TRUECOLOR, 8, 3},         [PNG_RGBA8] = {SPNG_COLOR_TYPE_TRUECOLOR_ALPHA, 8, 4},
+    [PNG_GREY8] = {SPNG_COLOR_TYPE_GRAYSCALE, 8, 1},  [PNG_GREY16] = {SPNG_COLOR_TYPE_GRAYSCALE, 16, 2},
+    [PNG_RGB8] = {SPNG_COLOR_TYPE_TRUECOLOR, 8, 3},   [PNG_RGBA8] = {SPNG_COLOR_TYPE_TRUECOLOR_ALPHA, 8, 4},
     [PNG_PALETTE8] = {SPNG_COLOR_TYPE_INDEXED, 8, 1},
 };
 
@@ -24,12 +24,14 @@ static int set_palette(spng_ctx *png, const struct png_palette *palette)
     return spng_set_plte(png, &entries);
 }
 
-clipseg_status png_write(FILE *stream, enum png_layout layout, size_t width, size_t height, const void *pixels,
-                         const struct png_palette *palette, clipseg_error *error)
+clipseg_status png_write(FILE *stream, enum png_layout layout, size_t width, size_t height,
+                         const void *pixels, const struct png_palette *palette, clipseg_error *error)
 {
     spng_ctx *png = spng_ctx_new(SPNG_CTX_ENCODER);
-    struct spng_ihdr header = {.width = (uint32_t)width, .height = (uint32_t)height,
-                               .color_type = layouts[layout].colour_type, .bit_depth = layouts[layout].bit_depth};
+    struct spng_ihdr header = {.width = (uint32_t)width,
+                               .height = (uint32_t)height,
+                               .color_type = layouts[layout].colour_type,
+                               .bit_depth = layouts[layout].bit_depth};
     int code;
 
     if (!png)
@@ -44,5 +46,6 @@ clipseg_status png_write(FILE *stream, enum png_layout layout, size_t width, siz
     spng_ctx_free(png);
     if (code == SPNG_EMEM)
         return error_memory(error);
-    return code ? error_set(error, CLIPSEG_ERROR_IO, "PNG cannot be written: %s", spng_strerror(code)) : CLIPSEG_OK;
+    return code ? error_set(error, CLIPSEG_ERROR_IO, "PNG cannot be written: %s", spng_strerror(code))
+                : CLIPSEG_OK;
 }

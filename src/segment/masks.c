@@ -37,9 +37,9 @@ struct enlargement {
     const struct kernels *kernels;
     const float *logits; /* [side, side] */
     size_t side, width, height;
-    int32_t *left;  /* [width] */
-    float *weight;  /* [width] of the column right of left */
-    float *out;     /* [height, width] */
+    int32_t *left; /* [width] */
+    float *weight; /* [width] of the column right of left */
+    float *out;    /* [height, width] */
 };
 
 /* Where output cell i reads: the cell before it and the weight of the one behind. */
@@ -67,11 +67,11 @@ static void enlarge_row(void *context, size_t y, size_t worker)
     e->kernels->enlarge_row(e->width, top, top + e->side, weight, e->left, e->weight, e->out + y * e->width);
 }
 
-clipseg_status clipseg_session_enlarge(clipseg_session *session, const float *logits, size_t width, size_t height,
-                                       float *probability, clipseg_error *error)
+clipseg_status clipseg_session_enlarge(clipseg_session *session, const float *logits, size_t width,
+                                       size_t height, float *probability, clipseg_error *error)
 {
-    struct enlargement e = {&session->model->kernels, logits, session->decoder.side, width, height, NULL, NULL,
-                            probability};
+    struct enlargement e = {
+        &session->model->kernels, logits, session->decoder.side, width, height, NULL, NULL, probability};
 
     e.left = memory_aligned(width, sizeof *e.left);
     e.weight = memory_aligned(width, sizeof *e.weight);

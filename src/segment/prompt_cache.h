@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define PROMPT_CACHE_SLOTS 4096 /* a power of two */
+#define PROMPT_CACHE_SLOTS 4096  /* a power of two */
 #define PROMPT_CACHE_LIMIT 16384 /* texts kept; later ones are computed each time */
 
 struct prompt_entry;

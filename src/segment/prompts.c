@@ -12,7 +12,8 @@ struct batch {
     size_t count, rows;
 };
 
-static void run_batch(clipseg_session *s, struct batch *batch, const clipseg_prompt *prompts, float *embeddings)
+static void run_batch(clipseg_session *s, struct batch *batch, const clipseg_prompt *prompts,
+                      float *embeddings)
 {
     size_t size = s->model->config.projection;
 
@@ -29,8 +30,8 @@ static void run_batch(clipseg_session *s, struct batch *batch, const clipseg_pro
     *batch = (struct batch){0};
 }
 
-/* Token ids as the tower takes them: cut to its context, where the end token keeps the last place (CLIPTokenizer's
- * truncation), and no further than the token that is pooled. out: [context] */
+/* Token ids as the tower takes them: cut to its context, where the end token keeps the last place
+ * (CLIPTokenizer's truncation), and no further than the token that is pooled. out: [context] */
 static clipseg_status read_text(const clipseg_session *s, const char *text, int32_t *out, size_t *length,
                                 clipseg_error *error)
 {
@@ -41,7 +42,8 @@ static clipseg_status read_text(const clipseg_session *s, const char *text, int3
     if (status)
         return status;
     if (count <= 2)
-        return error_set(error, CLIPSEG_ERROR_USAGE, "prompt \"%s\": empty; name something to look for", text);
+        return error_set(error, CLIPSEG_ERROR_USAGE, "prompt \"%s\": empty; name something to look for",
+                         text);
     if (count > context) {
         all = memory_zeroed(count, sizeof *all);
         if (!all)
@@ -56,8 +58,8 @@ static clipseg_status read_text(const clipseg_session *s, const char *text, int3
     return status;
 }
 
-static clipseg_status embed_texts(clipseg_session *s, const clipseg_prompt *prompts, size_t count, float *embeddings,
-                                  clipseg_error *error)
+static clipseg_status embed_texts(clipseg_session *s, const clipseg_prompt *prompts, size_t count,
+                                  float *embeddings, clipseg_error *error)
 {
     size_t size = s->model->config.projection, context = s->model->config.context;
     struct batch batch = {0};
@@ -91,26 +93,28 @@ static clipseg_status embed_picture(clipseg_session *s, const clipseg_prompt *pr
 {
     size_t size = s->model->config.projection;
     float weight = prompt->text ? prompt->image_weight : 1.0f;
-    clipseg_status status = preprocess_apply(&s->model->preprocess, &s->model->kernels, prompt->image, s->vision.side,
-                                             s->vision.pixels, error);
+    clipseg_status status = preprocess_apply(&s->model->preprocess, &s->model->kernels, prompt->image,
+                                             s->vision.side, s->vision.pixels, error);
 
     if (status)
         return status;
     vision_tower_apply(&s->vision, s->model, &s->compute, NULL, 0, s->image_embedding);
     for (size_t i = 0; i < size; i++)
-        embedding[i] = weight * s->image_embedding[i] + (prompt->text ? (1.0f - weight) * embedding[i] : 0.0f);
+        embedding[i] =
+            weight * s->image_embedding[i] + (prompt->text ? (1.0f - weight) * embedding[i] : 0.0f);
     return CLIPSEG_OK;
 }
 
-clipseg_status session_embed(clipseg_session *s, const clipseg_prompt *prompts, size_t count, float *embeddings,
-                             clipseg_error *error)
+clipseg_status session_embed(clipseg_session *s, const clipseg_prompt *prompts, size_t count,
+                             float *embeddings, clipseg_error *error)
 {
     size_t size = s->model->config.projection;
     clipseg_status status;
 
     for (size_t i = 0; i < count; i++)
         if (!prompts[i].text && !prompts[i].image && !prompts[i].embedding)
-            return error_set(error, CLIPSEG_ERROR_USAGE, "prompt %zu: neither text nor picture nor embedding", i);
+            return error_set(error, CLIPSEG_ERROR_USAGE, "prompt %zu: neither text nor picture nor embedding",
+                             i);
     status = embed_texts(s, prompts, count, embeddings, error);
     for (size_t i = 0; !status && i < count; i++) {
         if (prompts[i].embedding)

@@ -42,10 +42,12 @@ static clipseg_status check_side(const clipseg_model *model, size_t side, clipse
     size_t patch = model->config.patch;
 
     if (side % patch || side < patch || side > LARGEST_INPUT)
-        return error_set(error, CLIPSEG_ERROR_USAGE, "input size %zu: want a multiple of the patch size %zu, at most %d",
-                         side, patch, LARGEST_INPUT);
+        return error_set(error, CLIPSEG_ERROR_USAGE,
+                         "input size %zu: want a multiple of the patch size %zu, at most %d", side, patch,
+                         LARGEST_INPUT);
     if (side < 2 * patch)
-        return error_set(error, CLIPSEG_ERROR_USAGE, "input size %zu: want at least two patches of %zu", side, patch);
+        return error_set(error, CLIPSEG_ERROR_USAGE, "input size %zu: want at least two patches of %zu", side,
+                         patch);
     return CLIPSEG_OK;
 }
 
@@ -113,16 +115,19 @@ size_t clipseg_session_logits_size(const clipseg_session *session)
     return session->model->config.has_decoder ? session->decoder.side : 0;
 }
 
-clipseg_status clipseg_session_set_image(clipseg_session *session, const clipseg_image *image, clipseg_error *error)
+clipseg_status clipseg_session_set_image(clipseg_session *session, const clipseg_image *image,
+                                         clipseg_error *error)
 {
     clipseg_status status;
 
     if (!session->model->config.has_decoder)
-        return error_set(error, CLIPSEG_ERROR_MODEL, "%s: a CLIP model without a decoder cannot segment; use a CLIPSeg "
-                                                     "checkpoint", session->model->checkpoint.name);
+        return error_set(error, CLIPSEG_ERROR_MODEL,
+                         "%s: a CLIP model without a decoder cannot segment; use a CLIPSeg "
+                         "checkpoint",
+                         session->model->checkpoint.name);
     stage_enter(&session->stages, STAGE_PREPROCESS);
-    status = preprocess_apply(&session->model->preprocess, &session->model->kernels, image, session->vision.side,
-                              session->vision.pixels, error);
+    status = preprocess_apply(&session->model->preprocess, &session->model->kernels, image,
+                              session->vision.side, session->vision.pixels, error);
     if (!status) {
         vision_tower_apply(&session->vision, session->model, &session->compute, session->reduced,
                            session->decoder.stride, NULL);

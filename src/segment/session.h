@@ -1,4 +1,5 @@
-/* session.h: what a session consists of: one picture's features, the known prompts, the workspace. One thread each. */
+/* session.h: what a session consists of: one picture's features, the known prompts, the workspace. One thread
+ * each. */
 #ifndef SEGMENT_SESSION_H
 #define SEGMENT_SESSION_H
 
@@ -22,9 +23,9 @@ struct clipseg_session {
     float *reduced;                   /* its features: [extract_count][rows, reduce] */
 
     struct prompt_cache cache;
-    int32_t *ids;          /* [text.max_rows]: the tokens of a batch of new texts */
-    size_t *lengths;       /* [text.max_sequences] */
-    size_t *pending;       /* [text.max_sequences]: which prompts they belong to */
+    int32_t *ids;           /* [text.max_rows]: the tokens of a batch of new texts */
+    size_t *lengths;        /* [text.max_sequences] */
+    size_t *pending;        /* [text.max_sequences]: which prompts they belong to */
     float *text_embeddings; /* [text.max_sequences, projection] */
     float *image_embedding; /* [projection] */
 

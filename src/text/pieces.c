@@ -13,8 +13,9 @@ enum kind { KIND_SPACE, KIND_LETTER, KIND_NUMBER, KIND_OTHER };
 
 static enum kind kind_of(utf8proc_int32_t c)
 {
-    if ((c >= 9 && c <= 13) || c == 32 || c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) ||
-        c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000)
+    if ((c >= 9 && c <= 13) || c == 32 || c == 0x85 || c == 0xa0 || c == 0x1680 ||
+        (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f ||
+        c == 0x3000)
         return KIND_SPACE;
     switch (utf8proc_category(c)) {
     case UTF8PROC_CATEGORY_LU:
@@ -111,7 +112,8 @@ static clipseg_status emit(struct normal *n, size_t i, size_t count, pieces_call
 }
 
 /* A piece of CLIP's expression, split again by GPT-2's: only a special token in it has more than one part. */
-static clipseg_status emit_parts(struct normal *n, size_t i, size_t count, pieces_callback *callback, void *context)
+static clipseg_status emit_parts(struct normal *n, size_t i, size_t count, pieces_callback *callback,
+                                 void *context)
 {
     clipseg_status status = CLIPSEG_OK;
 

@@ -20,7 +20,8 @@ struct reading {
     clipseg_error *error;
 };
 
-__attribute__((format(printf, 2, 3))) static clipseg_status refuse(const struct reading *r, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static clipseg_status refuse(const struct reading *r,
+                                                                   const char *format, ...)
 {
     char text[300];
     va_list arguments;
@@ -121,8 +122,8 @@ static clipseg_status add_merge(struct reading *r, const char *left, size_t left
     m = token_table_find(&t->tokens, joined, left_length + right_length);
     if (l < 0 || k < 0 || m < 0)
         return refuse(r, "merge %u, \"%.*s %.*s\": names a token that the vocabulary lacks", r->rank + 1,
-                      (int)(left_length > 60 ? 60 : left_length), left, (int)(right_length > 60 ? 60 : right_length),
-                      right);
+                      (int)(left_length > 60 ? 60 : left_length), left,
+                      (int)(right_length > 60 ? 60 : right_length), right);
     pair_table_add(&t->pairs, l, k, r->rank++, m);
     return CLIPSEG_OK;
 }
@@ -189,8 +190,8 @@ static clipseg_status read_merge_list(struct reading *r, const json_t *merges)
 
 /* ---- the two forms */
 
-static struct reading begin(struct tokenizer **tokenizer, const char *name, const char *file, char *full, size_t size,
-                            clipseg_error *error)
+static struct reading begin(struct tokenizer **tokenizer, const char *name, const char *file, char *full,
+                            size_t size, clipseg_error *error)
 {
     snprintf(full, size, "%.900s: %s", name, file);
     *tokenizer = memory_zeroed(1, sizeof **tokenizer);
@@ -231,8 +232,8 @@ clipseg_status tokenizer_from_vocabulary(struct tokenizer **tokenizer, const cha
     return status;
 }
 
-clipseg_status tokenizer_from_json(struct tokenizer **tokenizer, const char *name, const void *data, size_t size,
-                                   clipseg_error *error)
+clipseg_status tokenizer_from_json(struct tokenizer **tokenizer, const char *name, const void *data,
+                                   size_t size, clipseg_error *error)
 {
     char full[1024];
     struct reading r = begin(tokenizer, name, "tokenizer.json", full, sizeof full, error);

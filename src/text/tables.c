@@ -97,7 +97,8 @@ void pair_table_add(struct pair_table *table, int32_t left, int32_t right, uint3
         *slot = (struct pair_slot){left, right, merged, rank};
 }
 
-bool pair_table_find(const struct pair_table *table, int32_t left, int32_t right, uint32_t *rank, int32_t *merged)
+bool pair_table_find(const struct pair_table *table, int32_t left, int32_t right, uint32_t *rank,
+                     int32_t *merged)
 {
     const struct pair_slot *slot = pair_slot(table, left, right);
 

@@ -45,7 +45,8 @@ void token_table_free(struct token_table *table);
 bool pair_table_create(struct pair_table *table, size_t count);
 /* The first rank of a pair counts. */
 void pair_table_add(struct pair_table *table, int32_t left, int32_t right, uint32_t rank, int32_t merged);
-bool pair_table_find(const struct pair_table *table, int32_t left, int32_t right, uint32_t *rank, int32_t *merged);
+bool pair_table_find(const struct pair_table *table, int32_t left, int32_t right, uint32_t *rank,
+                     int32_t *merged);
 void pair_table_free(struct pair_table *table);
 
 #endif

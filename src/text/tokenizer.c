@@ -39,7 +39,8 @@ static clipseg_status put_piece(void *context, const char *text, size_t length)
 }
 
 /* The special tokens are cut out of the raw text, in exact case, before anything else happens to it. */
-static const char *find_special(const struct tokenizer *t, const char *text, size_t length, int32_t *id, size_t *size)
+static const char *find_special(const struct tokenizer *t, const char *text, size_t length, int32_t *id,
+                                size_t *size)
 {
     const char *start = memmem(text, length, START_TOKEN, strlen(START_TOKEN));
     const char *end = memmem(text, length, END_TOKEN, strlen(END_TOKEN));
@@ -50,8 +51,8 @@ static const char *find_special(const struct tokenizer *t, const char *text, siz
     return first ? start : end;
 }
 
-clipseg_status tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t length, int32_t *ids,
-                                size_t capacity, size_t *count, clipseg_error *error)
+clipseg_status tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t length,
+                                int32_t *ids, size_t capacity, size_t *count, clipseg_error *error)
 {
     struct encoding e = {tokenizer, ids, ids ? capacity : 0, 0, error};
     clipseg_status status = CLIPSEG_OK;

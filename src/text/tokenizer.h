@@ -6,23 +6,24 @@
 
 struct tokenizer; /* immutable once made; shared by any number of threads */
 
-/* From the contents of vocab.json and merges.txt. name: the directory, for messages. Errors: MODEL, MEMORY. */
+/* From the contents of vocab.json and merges.txt. name: the directory, for messages. Errors: MODEL, MEMORY.
+ */
 clipseg_status tokenizer_from_vocabulary(struct tokenizer **tokenizer, const char *name, const void *vocab,
                                          size_t vocab_size, const void *merges, size_t merges_size,
                                          clipseg_error *error);
 
 /* From the contents of tokenizer.json (merges as strings or pairs). Errors: MODEL, MEMORY. */
-clipseg_status tokenizer_from_json(struct tokenizer **tokenizer, const char *name, const void *data, size_t size,
-                                   clipseg_error *error);
+clipseg_status tokenizer_from_json(struct tokenizer **tokenizer, const char *name, const void *data,
+                                   size_t size, clipseg_error *error);
 
 void tokenizer_free(struct tokenizer *tokenizer);
 
 /* The number of ids: one more than the largest. */
 size_t tokenizer_size(const struct tokenizer *tokenizer);
 
-/* Ids of a text with start and end token, uncut. ids: [capacity] or NULL; count: the number of all ids, even when
- * more than capacity. A word of any length takes O(n log n). Errors: USAGE (invalid UTF-8), MEMORY. */
-clipseg_status tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t length, int32_t *ids,
-                                size_t capacity, size_t *count, clipseg_error *error);
+/* Ids of a text with start and end token, uncut. ids: [capacity] or NULL; count: the number of all ids, even
+ * when more than capacity. A word of any length takes O(n log n). Errors: USAGE (invalid UTF-8), MEMORY. */
+clipseg_status tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t length,
+                                int32_t *ids, size_t capacity, size_t *count, clipseg_error *error);
 
 #endif

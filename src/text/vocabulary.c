@@ -118,7 +118,8 @@ static void merge_all(struct merging *m)
 
 size_t vocabulary_merge(const struct tokenizer *tokenizer, const char *piece, size_t length, int32_t *ids)
 {
-    struct merging m = {.tokenizer = tokenizer, .symbols = memory_zeroed(length, sizeof *m.symbols),
+    struct merging m = {.tokenizer = tokenizer,
+                        .symbols = memory_zeroed(length, sizeof *m.symbols),
                         .heap = memory_zeroed(length * 3, sizeof *m.heap)};
     size_t count = 0;
 

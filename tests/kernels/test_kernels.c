@@ -1,5 +1,5 @@
-/* test_kernels.c: every kernel of the tier in $CLIPSEG_CPU against double precision: odd sizes, every tail, operands that
- * end at a page that must not be touched, NaN and infinities. */
+/* test_kernels.c: every kernel of the tier in $CLIPSEG_CPU against double precision: odd sizes, every tail,
+ * operands that end at a page that must not be touched, NaN and infinities. */
 #include <math.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -56,7 +56,8 @@ static double activate(double x, enum gemm_activation activation)
 
 /* ---- packing and products */
 
-static void check_gemm(size_t m, size_t n, size_t k, enum gemm_activation activation, bool bias, bool residual)
+static void check_gemm(size_t m, size_t n, size_t k, enum gemm_activation activation, bool bias,
+                       bool residual)
 {
     size_t panels = (n + PANEL - 1) / PANEL, stride = k + 3, c_stride = n + 1;
     float *a = random_guarded(m * stride - 3, 1.0f), *w = random_guarded(n * k, 1.0f), *b;
@@ -70,9 +71,18 @@ static void check_gemm(size_t m, size_t n, size_t k, enum gemm_activation activa
     kernels.pack_rows(n, k, w, k, b);
     for (size_t i = 0; i < m * c_stride - 1; i++)
         c[i] = before[i] = residual ? test_random(&seed) : 77.0f;
-    kernels.gemm(&(struct gemm){.m = m, .n = n, .k = k, .a = a, .a_stride = stride, .b = b, .panel_stride = k * PANEL,
-                                .bias = bias ? biases : NULL, .residual = residual ? c : NULL,
-                                .activation = activation, .c = c, .c_stride = c_stride});
+    kernels.gemm(&(struct gemm){.m = m,
+                                .n = n,
+                                .k = k,
+                                .a = a,
+                                .a_stride = stride,
+                                .b = b,
+                                .panel_stride = k * PANEL,
+                                .bias = bias ? biases : NULL,
+                                .residual = residual ? c : NULL,
+                                .activation = activation,
+                                .c = c,
+                                .c_stride = c_stride});
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < n; j++) {
             double sum = bias ? (double)biases[j] : 0.0;
@@ -81,7 +91,8 @@ static void check_gemm(size_t m, size_t n, size_t k, enum gemm_activation activa
             sum = activate(sum, activation) + (residual ? (double)before[i * c_stride + j] : 0.0);
             worst = fmax(worst, fabs((double)c[i * c_stride + j] - sum) / (1.0 + sqrt((double)k)));
         }
-    snprintf(text, sizeof text, "gemm %zu x %zu x %zu, activation %d: off by %.1e", m, n, k, (int)activation, worst);
+    snprintf(text, sizeof text, "gemm %zu x %zu x %zu, activation %d: off by %.1e", m, n, k, (int)activation,
+             worst);
     CHECK_TEXT(worst < 2e-6, text);
     for (size_t i = 0; i + 1 < m; i++)
         CHECK_TEXT(c[i * c_stride + n] == before[i * c_stride + n], "gemm wrote between the rows");
@@ -116,8 +127,16 @@ static void gemm_nan_and_infinity_pass_through(void)
     for (size_t i = 0; i < PANEL; i++)
         b[i] = i == 3 ? INFINITY : 1.0f;
     for (int activation = GEMM_NONE; activation <= GEMM_GELU; activation++) {
-        kernels.gemm(&(struct gemm){.m = 2, .n = PANEL, .k = 1, .a = a, .a_stride = 1, .b = b, .panel_stride = PANEL,
-                                    .activation = (enum gemm_activation)activation, .c = c, .c_stride = PANEL});
+        kernels.gemm(&(struct gemm){.m = 2,
+                                    .n = PANEL,
+                                    .k = 1,
+                                    .a = a,
+                                    .a_stride = 1,
+                                    .b = b,
+                                    .panel_stride = PANEL,
+                                    .activation = (enum gemm_activation)activation,
+                                    .c = c,
+                                    .c_stride = PANEL});
         CHECK(isnan(c[0]));
         CHECK(isinf(c[PANEL + 3]));
         CHECK(isfinite(c[PANEL]));
@@ -128,7 +147,8 @@ static void packing_pads_with_zeros(void)
 {
     for (size_t rows = 1; rows <= 35; rows += 2)
         for (size_t columns = 1; columns <= 21; columns += 4) {
-            size_t stride = columns + 2, panels = (rows + PANEL - 1) / PANEL, wide = (columns + PANEL - 1) / PANEL;
+            size_t stride = columns + 2, panels = (rows + PANEL - 1) / PANEL,
+                   wide = (columns + PANEL - 1) / PANEL;
             float *x = random_guarded(rows * stride - 2, 1.0f);
             float *by_rows = guarded(panels * columns * PANEL), *by_columns = guarded(wide * rows * PANEL);
             bool right = true;
@@ -165,7 +185,9 @@ static void layer_norm_every_length(void)
             for (size_t i = 0; i < n; i++)
                 right = right && close_to((double)out[r * n + i],
                                           ((double)x[r * stride + i] - mean) / sqrt(variance + 1e-5) *
-                                                  (double)gamma[i] + (double)beta[i], 2e-5);
+                                                  (double)gamma[i] +
+                                              (double)beta[i],
+                                          2e-5);
         }
         CHECK(right);
     }
@@ -208,7 +230,8 @@ static void softmax_of_large_numbers_stays_finite(void)
 static void enlargement_is_bilinear_then_sigmoid(void)
 {
     for (size_t width = 1; width <= 40; width++) {
-        float *top = random_guarded(9, 8.0f), *bottom = random_guarded(9, 8.0f), *weight = random_guarded(width, 0.5f);
+        float *top = random_guarded(9, 8.0f), *bottom = random_guarded(9, 8.0f),
+              *weight = random_guarded(width, 0.5f);
         float *out = guarded(width);
         int32_t *left = (int32_t *)(void *)guarded(width);
         bool right = true;
@@ -221,7 +244,8 @@ static void enlargement_is_bilinear_then_sigmoid(void)
             double w = (double)weight[i];
             double upper = (1.0 - w) * (double)top[left[i]] + w * (double)top[left[i] + 1];
             double lower = (1.0 - w) * (double)bottom[left[i]] + w * (double)bottom[left[i] + 1];
-            right = right && close_to((double)out[i], 1.0 / (1.0 + exp(-(0.75 * upper + 0.25 * lower))), 1e-6);
+            right =
+                right && close_to((double)out[i], 1.0 / (1.0 + exp(-(0.75 * upper + 0.25 * lower))), 1e-6);
         }
         CHECK(right);
     }

@@ -1,4 +1,5 @@
-/* test_stages.c: every stage of the network equals what the reference recorded: the first that differs is named. */
+/* test_stages.c: every stage of the network equals what the reference recorded: the first that differs is
+ * named. */
 #include "segment/session.h"
 #include "tests/golden.h"
 
@@ -32,11 +33,12 @@ static void compare_text_layer(void *context, size_t layer, const float *hidden,
     (void)rows;
     snprintf(name, sizeof name, "text_hidden_%zu", layer);
     for (size_t i = 0; i < json_array_size(run->golden->texts); i++)
-        golden_compare(run->golden, name, i * config->context * config->text.hidden, hidden + starts[i] * stride,
-                       starts[i + 1] - starts[i], config->text.hidden, stride);
+        golden_compare(run->golden, name, i * config->context * config->text.hidden,
+                       hidden + starts[i] * stride, starts[i + 1] - starts[i], config->text.hidden, stride);
 }
 
-static void compare_session(const struct golden *golden, clipseg_model *model, const char *images, size_t threads)
+static void compare_session(const struct golden *golden, clipseg_model *model, const char *images,
+                            size_t threads)
 {
     clipseg_session *session = NULL;
     clipseg_session_options options;
@@ -176,7 +178,8 @@ static void generated_rd16(void)
 
 static const struct test tests[] = {
     {"stages_equal_reference_refined_head", refined_head},
-    {"stages_equal_reference_simple_head_sharded_f16_legacy_end_token", simple_head_sharded_f16_legacy_end_token},
+    {"stages_equal_reference_simple_head_sharded_f16_legacy_end_token",
+     simple_head_sharded_f16_legacy_end_token},
     {"stages_equal_reference_generated_tiny", generated_tiny},
     {"logits_equal_reference_generated_rd64_refined", generated_rd64_refined},
     {"logits_equal_reference_generated_rd64", generated_rd64},

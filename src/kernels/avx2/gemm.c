@@ -1,8 +1,8 @@
 /* gemm.c: the matrix product for AVX2: tiles of 6 rows by one panel, 12 accumulators.
  *
- * A tile reads its six rows of A where they lie, broadcasting one element each, and two registers of B for every k.
- * K is cut into blocks so that a block of a panel (16 KB) stays in the first-level cache while the tiles run down the
- * rows. Between blocks the partial sums wait in C. */
+ * A tile reads its six rows of A where they lie, broadcasting one element each, and two registers of B for
+ * every k. K is cut into blocks so that a block of a panel (16 KB) stays in the first-level cache while the
+ * tiles run down the rows. Between blocks the partial sums wait in C. */
 #include "kernels/avx2/avx2.h"
 
 #if defined(__x86_64__)
@@ -46,9 +46,9 @@ AVX2_INLINE __m256 activate(__m256 x, enum gemm_activation activation)
 
 /* The place of a tile in the product. */
 struct tile {
-    size_t row, column;   /* its corner in C */
-    size_t k, k_count;    /* its part of K */
-    size_t width;         /* columns that exist, 1..PANEL */
+    size_t row, column; /* its corner in C */
+    size_t k, k_count;  /* its part of K */
+    size_t width;       /* columns that exist, 1..PANEL */
 };
 
 /* What the sums start with: bias and residual in the first block of K, the partial sums in later ones. */
@@ -68,7 +68,8 @@ AVX2_INLINE __m256 start(const struct gemm *g, const struct tile *t, const float
     return sum;
 }
 
-AVX2_INLINE void finish(const struct gemm *g, const struct tile *t, float *c, size_t row, size_t half, __m256 sum)
+AVX2_INLINE void finish(const struct gemm *g, const struct tile *t, float *c, size_t row, size_t half,
+                        __m256 sum)
 {
     size_t offset = half * 8;
 
@@ -90,19 +91,22 @@ AVX2_INLINE void compute_tile(const struct gemm *g, const struct tile *t, const 
     float *c = g->c + t->row * g->c_stride + t->column;
     size_t stride = g->a_stride;
 
-    UNROLL for (size_t r = 0; r < rows; r++) {
+    UNROLL for (size_t r = 0; r < rows; r++)
+    {
         sum[r][0] = start(g, t, c, r, 0);
         sum[r][1] = start(g, t, c, r, 1);
     }
     for (size_t k = 0; k < t->k_count; k++, b += PANEL, a++) {
         __m256 b0 = _mm256_load_ps(b), b1 = _mm256_load_ps(b + 8);
-        UNROLL for (size_t r = 0; r < rows; r++) {
+        UNROLL for (size_t r = 0; r < rows; r++)
+        {
             __m256 x = _mm256_broadcast_ss(a + r * stride);
             sum[r][0] = _mm256_fmadd_ps(x, b0, sum[r][0]);
             sum[r][1] = _mm256_fmadd_ps(x, b1, sum[r][1]);
         }
     }
-    UNROLL for (size_t r = 0; r < rows; r++) {
+    UNROLL for (size_t r = 0; r < rows; r++)
+    {
         finish(g, t, c, r, 0, sum[r][0]);
         finish(g, t, c, r, 1, sum[r][1]);
     }

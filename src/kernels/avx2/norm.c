@@ -30,7 +30,8 @@ AVX2 static float row_variance(size_t n, const float *x, float mean)
     size_t i = 0;
 
     for (; i + 16 <= n; i += 16) {
-        __m256 d0 = _mm256_sub_ps(_mm256_loadu_ps(x + i), m), d1 = _mm256_sub_ps(_mm256_loadu_ps(x + i + 8), m);
+        __m256 d0 = _mm256_sub_ps(_mm256_loadu_ps(x + i), m),
+               d1 = _mm256_sub_ps(_mm256_loadu_ps(x + i + 8), m);
         sum[0] = _mm256_fmadd_ps(d0, d0, sum[0]);
         sum[1] = _mm256_fmadd_ps(d1, d1, sum[1]);
     }

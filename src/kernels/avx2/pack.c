@@ -8,17 +8,20 @@ AVX2_INLINE void transpose_block(const float *x, size_t stride, float *out)
 {
     __m256 r[8], s[8];
 
-    UNROLL for (size_t i = 0; i < 4; i++) { /* halves of rows i and i + 4 side by side: the 128-bit part */
+    UNROLL for (size_t i = 0; i < 4; i++)
+    { /* halves of rows i and i + 4 side by side: the 128-bit part */
         r[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(x + i * stride)),
                                     _mm_loadu_ps(x + (i + 4) * stride), 1);
         r[i + 4] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(x + i * stride + 4)),
                                         _mm_loadu_ps(x + (i + 4) * stride + 4), 1);
     }
-    UNROLL for (size_t i = 0; i < 8; i += 2) {
+    UNROLL for (size_t i = 0; i < 8; i += 2)
+    {
         s[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
         s[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
     }
-    UNROLL for (size_t h = 0; h < 8; h += 4) {
+    UNROLL for (size_t h = 0; h < 8; h += 4)
+    {
         _mm256_storeu_ps(out + h * PANEL, _mm256_shuffle_ps(s[h], s[h + 2], 0x44));
         _mm256_storeu_ps(out + (h + 1) * PANEL, _mm256_shuffle_ps(s[h], s[h + 2], 0xee));
         _mm256_storeu_ps(out + (h + 2) * PANEL, _mm256_shuffle_ps(s[h + 1], s[h + 3], 0x44));

@@ -3,8 +3,8 @@
 
 #include "kernels/scalar/scalar.h"
 
-void scalar_normalize_row(size_t width, const uint8_t *rgb, const float scale[3], const float offset[3], float *red,
-                          float *green, float *blue)
+void scalar_normalize_row(size_t width, const uint8_t *rgb, const float scale[3], const float offset[3],
+                          float *red, float *green, float *blue)
 {
     for (size_t x = 0; x < width; x++) {
         red[x] = (float)rgb[3 * x] * scale[0] + offset[0];

@@ -1,4 +1,5 @@
-/* scalar.h: the kernels that every machine runs; the other tiers are compared with them. Contracts: kernels.h. */
+/* scalar.h: the kernels that every machine runs; the other tiers are compared with them. Contracts:
+ * kernels.h. */
 #ifndef KERNELS_SCALAR_SCALAR_H
 #define KERNELS_SCALAR_SCALAR_H
 

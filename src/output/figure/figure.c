@@ -1,4 +1,5 @@
-/* figure.c: panels with titles in a grid, drawn with cairo and pango. A module of its own: see cmake/figure.cmake. */
+/* figure.c: panels with titles in a grid, drawn with cairo and pango. A module of its own: see
+ * cmake/figure.cmake. */
 #include "output/figure/figure.h"
 
 #include <stdlib.h>
@@ -90,10 +91,12 @@ static cairo_surface_t *to_surface(const struct figure_panel *panel)
 }
 
 /* The title above, the picture below, scaled to fit its frame. */
-static void draw_panel(cairo_t *cairo, const struct figure_panel *panel, const struct layout *l, double x, double y)
+static void draw_panel(cairo_t *cairo, const struct figure_panel *panel, const struct layout *l, double x,
+                       double y)
 {
     cairo_surface_t *surface = to_surface(panel);
-    double scale_x = PANEL_WIDTH / (double)panel->width, scale_y = (double)l->panel_height / (double)panel->height;
+    double scale_x = PANEL_WIDTH / (double)panel->width,
+           scale_y = (double)l->panel_height / (double)panel->height;
     double scale = scale_x < scale_y ? scale_x : scale_y;
     double left = x + (PANEL_WIDTH - scale * (double)panel->width) / 2.0;
     double top = y + (double)l->title_height + (l->title_height ? TITLE_SPACE : 0);
@@ -157,8 +160,7 @@ int clipseg_figure_draw(const struct figure *figure, struct figure_picture *pict
     cairo_set_source_rgb(cairo, 1, 1, 1);
     cairo_paint(cairo);
     for (size_t i = 0; i < figure->count; i++)
-        draw_panel(cairo, &figure->panels[i], &l,
-                   (double)(MARGIN + i % l.columns * (PANEL_WIDTH + GAP)),
+        draw_panel(cairo, &figure->panels[i], &l, (double)(MARGIN + i % l.columns * (PANEL_WIDTH + GAP)),
                    (double)(MARGIN + i / l.columns * (cell + GAP)));
     int result = cairo_surface_status(surface) ? -1 : to_picture(surface, picture);
     cairo_destroy(cairo);
