@@ -71,6 +71,15 @@ static clipseg_status read_rgba(const struct picture_source *source, spng_ctx *p
     return code ? refuse(source, code, error) : CLIPSEG_OK;
 }
 
+/* The library is content with the name of the last chunk; a file that lacks its checksum is cut off all the
+ * same. */
+static bool has_end(const struct picture_source *source)
+{
+    static const unsigned char end[12] = {0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xae, 0x42, 0x60, 0x82};
+
+    return memmem(source->data, source->size, end, sizeof end) != NULL;
+}
+
 static clipseg_status read_image(const struct picture_source *source, spng_ctx *png, struct picture *picture,
                                  clipseg_error *error)
 {
@@ -94,6 +103,8 @@ static clipseg_status read_image(const struct picture_source *source, spng_ctx *
         status = refuse(source, code, error);
     if (!status && (code = spng_decode_chunks(png)) != 0) /* what follows the pixels, to the end */
         status = refuse(source, code, error);
+    if (!status && !has_end(source))
+        status = refuse(source, SPNG_IO_EOF, error);
     if (!status)
         picture->orientation = find_orientation(png);
     return status;

@@ -129,34 +129,71 @@ static void resize_column(const uint8_t *from, size_t row_bytes, uint8_t *to, co
         to[i] = to_byte(sums[i]);
 }
 
+struct plane {
+    const uint8_t *pixels; /* [height, width, 3] */
+    size_t width, height;
+};
+
+/* Both passes keep the other direction's size. to: [from.height, width, 3] and [height, from.width, 3]. */
+static void resize_rows(struct plane from, uint8_t *to, size_t width, const struct taps *taps)
+{
+    for (size_t y = 0; y < from.height; y++)
+        resize_row(from.pixels + y * from.width * 3, to + y * width * 3, width, taps);
+}
+
+static void resize_columns(struct plane from, uint8_t *to, size_t height, const struct taps *taps,
+                           int32_t *sums)
+{
+    size_t row_bytes = 3 * from.width;
+
+    for (size_t y = 0; y < height; y++)
+        resize_column(from.pixels + taps->first[y] * row_bytes, row_bytes, to + y * row_bytes,
+                      taps->weights + y * taps->most, taps->count[y], sums);
+}
+
+/* Pillow 13 takes the vertical pass first when the height shrinks by more than twice what the width does; the
+ * order matters, since each pass rounds to bytes. */
+static bool is_vertical_first(struct plane from, size_t width, size_t height)
+{
+    return height < from.height &&
+           (double)(from.height - height) > 2.0 * ((double)from.width - (double)width);
+}
+
 clipseg_status image_resize(const uint8_t *from, size_t from_width, size_t from_height, uint8_t *to,
                             size_t to_width, size_t to_height, enum image_filter filter, clipseg_error *error)
 {
+    struct plane source = {from, from_width, from_height};
+    bool vertical_first = is_vertical_first(source, to_width, to_height);
+    struct plane between = {NULL, vertical_first ? from_width : to_width,
+                            vertical_first ? to_height : from_height};
     struct taps across = {0}, down = {0};
-    size_t row_bytes = 3 * to_width, bytes = 0;
-    uint8_t *narrow = NULL; /* after the horizontal pass: [from_height, to_width, 3] */
-    int32_t *sums = memory_aligned(row_bytes, sizeof *sums);
-    bool complete = sums && size_multiply(row_bytes, from_height, &bytes) &&
-                    make_taps(&across, from_width, to_width, filter) &&
-                    make_taps(&down, from_height, to_height, filter) &&
-                    (narrow = memory_aligned(bytes, 1)) != NULL;
+    size_t pixels = 0;
+    uint8_t *middle =
+        size_multiply(between.width, between.height, &pixels) ? memory_aligned(pixels, 3) : NULL;
+    int32_t *sums = memory_aligned(size_max(from_width, to_width), 3 * sizeof *sums);
+    bool complete = middle && sums && make_taps(&across, from_width, to_width, filter) &&
+                    make_taps(&down, from_height, to_height, filter);
 
-    for (size_t y = 0; complete && y < from_height; y++) {
+    between.pixels = middle;
+    if (complete && vertical_first) {
+        resize_columns(source, middle, to_height, &down, sums);
         if (from_width == to_width)
-            memcpy(narrow + y * row_bytes, from + y * row_bytes, row_bytes);
+            memcpy(to, middle, pixels * 3);
         else
-            resize_row(from + y * from_width * 3, narrow + y * row_bytes, to_width, &across);
-    }
-    for (size_t y = 0; complete && y < to_height; y++) {
+            resize_rows(between, to, to_width, &across);
+    } else if (complete) {
+        if (from_width == to_width)
+            memcpy(middle, from, pixels * 3);
+        else
+            resize_rows(source, middle, to_width, &across);
         if (from_height == to_height)
-            memcpy(to + y * row_bytes, narrow + y * row_bytes, row_bytes);
+            memcpy(to, middle, pixels * 3);
         else
-            resize_column(narrow + down.first[y] * row_bytes, row_bytes, to + y * row_bytes,
-                          down.weights + y * down.most, down.count[y], sums);
+            resize_columns(between, to, to_height, &down, sums);
     }
     free_taps(&across);
     free_taps(&down);
-    free(narrow);
+    free(middle);
     free(sums);
     return complete ? CLIPSEG_OK : error_memory(error);
 }

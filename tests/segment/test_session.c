@@ -1,0 +1,240 @@
+/* test_session.c: what a session promises beyond right numbers: same bits from any thread, known prompts are
+ * kept, mixes. */
+#include <math.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "segment/session.h"
+#include "tests/test.h"
+
+static clipseg_model *model;
+static clipseg_image picture, example;
+
+static clipseg_session *make_session(size_t threads, size_t side)
+{
+    clipseg_session *session = NULL;
+    clipseg_session_options options;
+
+    clipseg_session_options_default(&options);
+    options.threads = threads;
+    options.input_size = side;
+    if (clipseg_session_create(&session, model, &options, NULL))
+        abort();
+    return session;
+}
+
+/* Logits of two phrases and a picture; freed by the caller. */
+static float *ask(clipseg_session *session)
+{
+    const clipseg_prompt prompts[] = {clipseg_text("orange juice"), clipseg_text("fork"),
+                                      clipseg_picture(&example)};
+    size_t side = clipseg_session_logits_size(session);
+    float *logits = malloc(3 * side * side * sizeof *logits);
+
+    if (clipseg_session_set_image(session, &picture, NULL) ||
+        clipseg_session_logits(session, prompts, 3, logits, NULL))
+        abort();
+    return logits;
+}
+
+static void *ask_often(void *argument)
+{
+    clipseg_session *session = make_session(1 + (size_t)(argument != NULL), 0);
+    float *first = ask(session);
+    size_t bytes =
+        3 * clipseg_session_logits_size(session) * clipseg_session_logits_size(session) * sizeof *first;
+
+    for (int i = 0; i < 8; i++) {
+        float *again = ask(session);
+        if (memcmp(first, again, bytes) != 0) {
+            free(again);
+            free(first);
+            clipseg_session_close(&session);
+            return NULL;
+        }
+        free(again);
+    }
+    clipseg_session_close(&session);
+    return first;
+}
+
+static void same_bits_from_many_threads(void)
+{
+    pthread_t threads[4];
+    clipseg_session *session = make_session(1, 0);
+    float *alone = ask(session);
+    size_t bytes =
+        3 * clipseg_session_logits_size(session) * clipseg_session_logits_size(session) * sizeof *alone;
+
+    for (size_t i = 0; i < 4; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, ask_often, i % 2 ? &picture : NULL) == 0);
+    for (size_t i = 0; i < 4; i++) {
+        void *result;
+        pthread_join(threads[i], &result);
+        CHECK(result && !memcmp(result, alone, bytes));
+        free(result);
+    }
+    free(alone);
+    clipseg_session_close(&session);
+}
+
+static void known_texts_are_not_computed_again(void)
+{
+    clipseg_session *session = make_session(1, 0);
+    float embedding[64], again[64];
+    clipseg_prompt prompt = clipseg_text("pancakes");
+
+    CHECK(clipseg_session_embed(session, &prompt, embedding, NULL) == CLIPSEG_OK);
+    double spent = session->stages.seconds[STAGE_TEXT];
+    CHECK(clipseg_session_embed(session, &prompt, again, NULL) == CLIPSEG_OK);
+    CHECK(session->stages.seconds[STAGE_TEXT] == spent);
+    CHECK(!memcmp(embedding, again, model->config.projection * sizeof *embedding));
+    clipseg_session_close(&session);
+}
+
+static void mixes_are_weighted_sums(void)
+{
+    clipseg_session *session = make_session(1, 0);
+    float text[64], image[64], mixed[64];
+    clipseg_prompt prompts[] = {clipseg_text("spoons"), clipseg_picture(&example),
+                                clipseg_mix("spoons", &example, 0.3f)};
+
+    CHECK(!clipseg_session_embed(session, &prompts[0], text, NULL));
+    CHECK(!clipseg_session_embed(session, &prompts[1], image, NULL));
+    CHECK(!clipseg_session_embed(session, &prompts[2], mixed, NULL));
+    for (size_t i = 0; i < model->config.projection; i++)
+        CHECK(fabsf(mixed[i] - (0.3f * image[i] + 0.7f * text[i])) < 1e-5f);
+    clipseg_session_close(&session);
+}
+
+static void a_visual_prompt_leaves_the_current_picture_alone(void)
+{
+    clipseg_session *session = make_session(1, 0);
+    size_t area = clipseg_session_logits_size(session) * clipseg_session_logits_size(session);
+    float *before = malloc(area * sizeof *before), *after = malloc(area * sizeof *after), embedding[64];
+    clipseg_prompt text = clipseg_text("fork"), shown = clipseg_picture(&example);
+
+    CHECK(!clipseg_session_set_image(session, &picture, NULL));
+    CHECK(!clipseg_session_logits(session, &text, 1, before, NULL));
+    CHECK(!clipseg_session_embed(session, &shown, embedding, NULL));
+    CHECK(!clipseg_session_logits(session, &text, 1, after, NULL));
+    CHECK(!memcmp(before, after, area * sizeof *before));
+    free(before);
+    free(after);
+    clipseg_session_close(&session);
+}
+
+static void many_prompts_equal_one_at_a_time(void)
+{
+    clipseg_session *session = make_session(2, 0), *single = make_session(1, 0);
+    size_t area = clipseg_session_logits_size(session) * clipseg_session_logits_size(session);
+    clipseg_prompt prompts[40];
+    char texts[40][24];
+    float *all = malloc(40 * area * sizeof *all), *one = malloc(area * sizeof *one);
+    bool same = true;
+
+    for (size_t i = 0; i < 40; i++) {
+        snprintf(texts[i], sizeof texts[i], "the %zu spoons %zu", i, i * i);
+        prompts[i] = clipseg_text(texts[i]);
+    }
+    CHECK(!clipseg_session_set_image(session, &picture, NULL) &&
+          !clipseg_session_set_image(single, &picture, NULL));
+    CHECK(!clipseg_session_logits(session, prompts, 40, all, NULL));
+    for (size_t i = 0; i < 40; i++) {
+        CHECK(!clipseg_session_logits(single, &prompts[i], 1, one, NULL));
+        for (size_t k = 0; k < area; k++)
+            same = same && fabsf(all[i * area + k] - one[k]) < 1e-4f;
+    }
+    CHECK(same);
+    free(all);
+    free(one);
+    clipseg_session_close(&session);
+    clipseg_session_close(&single);
+}
+
+static void other_input_sizes_work(void)
+{
+    for (size_t side = 32; side <= 160; side += 64) {
+        clipseg_session *session = make_session(2, side);
+        float *logits = ask(session);
+        CHECK(clipseg_session_logits_size(session) == side);
+        CHECK(isfinite(logits[0]));
+        free(logits);
+        clipseg_session_close(&session);
+    }
+}
+
+static void mistakes_are_named(void)
+{
+    clipseg_session *session = NULL;
+    clipseg_session_options options;
+    clipseg_error error;
+    clipseg_prompt empty = clipseg_text("  "), broken = clipseg_text("\xff"), nothing = {0};
+    float embedding[64];
+
+    clipseg_session_options_default(&options);
+    options.input_size = 81;
+    CHECK(clipseg_session_create(&session, model, &options, &error) == CLIPSEG_ERROR_USAGE && !session);
+    CHECK(strstr(error.text, "multiple of the patch size 16") != NULL);
+    session = make_session(1, 0);
+    CHECK(clipseg_session_embed(session, &empty, embedding, &error) == CLIPSEG_ERROR_USAGE);
+    CHECK(clipseg_session_embed(session, &broken, embedding, &error) == CLIPSEG_ERROR_USAGE);
+    CHECK(clipseg_session_embed(session, &nothing, embedding, &error) == CLIPSEG_ERROR_USAGE);
+    CHECK(clipseg_session_logits(session, &empty, 1, embedding, &error) == CLIPSEG_ERROR_USAGE);
+    clipseg_session_close(&session);
+}
+
+static void masks_are_the_sigmoid_of_enlarged_logits(void)
+{
+    clipseg_session *session = make_session(1, 0);
+    size_t side = clipseg_session_logits_size(session), pixels = picture.width * picture.height;
+    float *logits = ask(session), *masks = malloc(pixels * sizeof *masks);
+    clipseg_prompt prompt = clipseg_text("orange juice");
+    double worst = 0.0;
+
+    CHECK(!clipseg_session_masks(session, &prompt, 1, masks, NULL));
+    for (size_t y = 0; y < picture.height; y++)
+        for (size_t x = 0; x < picture.width; x++) {
+            double sy = fmax(0.0, ((double)y + 0.5) * (double)side / (double)picture.height - 0.5);
+            double sx = fmax(0.0, ((double)x + 0.5) * (double)side / (double)picture.width - 0.5);
+            size_t y0 = (size_t)sy, x0 = (size_t)sx, y1 = y0 + 1 < side ? y0 + 1 : y0,
+                   x1 = x0 + 1 < side ? x0 + 1 : x0;
+            double wy = sy - (double)y0, wx = sx - (double)x0;
+            double upper = (1 - wx) * (double)logits[y0 * side + x0] + wx * (double)logits[y0 * side + x1];
+            double lower = (1 - wx) * (double)logits[y1 * side + x0] + wx * (double)logits[y1 * side + x1];
+            double want = 1.0 / (1.0 + exp(-((1 - wy) * upper + wy * lower)));
+            worst = fmax(worst, fabs(want - (double)masks[y * picture.width + x]));
+        }
+    CHECK(worst < 1e-4);
+    free(logits);
+    free(masks);
+    clipseg_session_close(&session);
+}
+
+static const struct test tests[] = {
+    {"same_bits_from_many_threads", same_bits_from_many_threads},
+    {"known_texts_are_not_computed_again", known_texts_are_not_computed_again},
+    {"mixes_are_weighted_sums", mixes_are_weighted_sums},
+    {"a_visual_prompt_leaves_the_current_picture_alone", a_visual_prompt_leaves_the_current_picture_alone},
+    {"many_prompts_equal_one_at_a_time", many_prompts_equal_one_at_a_time},
+    {"other_input_sizes_work", other_input_sizes_work},
+    {"mistakes_are_named", mistakes_are_named},
+    {"masks_are_the_sigmoid_of_enlarged_logits", masks_are_the_sigmoid_of_enlarged_logits},
+};
+
+int main(void)
+{
+    clipseg_model_options options;
+
+    clipseg_model_options_default(&options);
+    options.cpu = getenv("CLIPSEG_CPU");
+    if (clipseg_model_open(&model, test_file("tiny-refined"), &options, NULL) ||
+        clipseg_image_load(&picture, test_file("picture.png"), NULL, NULL) ||
+        clipseg_image_load(&example, test_file("example.png"), NULL, NULL))
+        return 2;
+    int code = test_main(tests, sizeof tests / sizeof *tests);
+    clipseg_image_free(&picture);
+    clipseg_image_free(&example);
+    clipseg_model_close(&model);
+    return code;
+}
