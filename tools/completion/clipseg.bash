@@ -1,0 +1,21 @@
+# bash completion for clipseg: options come from the command's own help.
+_clipseg() {
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+    if [ "$COMP_CWORD" -eq 1 ]; then
+        mapfile -t COMPREPLY < <(compgen -W "segment info tokenize bench help --help --version" -- "$current")
+        return
+    fi
+    case $previous in
+    help) mapfile -t COMPREPLY < <(compgen -W "segment info tokenize bench" -- "$current"); return ;;
+    --cpu) mapfile -t COMPREPLY < <(compgen -W "scalar avx2" -- "$current"); return ;;
+    -f | --format) mapfile -t COMPREPLY < <(compgen -W "overlay mask heatmap labels figure npy json" -- "$current"); return ;;
+    esac
+    if [ "${current:0:1}" = - ]; then
+        local options
+        options=$(clipseg help "${COMP_WORDS[1]}" 2>/dev/null | grep -oE -- '--[a-z-]+' | sort -u)
+        mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+        return
+    fi
+    mapfile -t COMPREPLY < <(compgen -f -- "$current")
+}
+complete -o filenames -F _clipseg clipseg
