@@ -47,7 +47,7 @@ def describe(rng, w, instances):
 class Scenes(IterableDataset):
     """Scenes with several prompts each, and one visual prompt per scene."""
 
-    def __init__(self, w, batch, seed, side, prompts=5):
+    def __init__(self, w, batch, seed, side, prompts=6):
         self.w, self.batch, self.seed, self.side, self.prompts = w, batch, seed, side, prompts
 
     def __iter__(self):
@@ -71,7 +71,7 @@ class Scenes(IterableDataset):
             picture, owner = scenes.compose(rng, w, self.side, instances)
             pictures.append(picture)
             for k in range(self.prompts):
-                prompt = None if k >= self.prompts * 0.7 else scenes.positive_prompt(rng, w, owner, instances)
+                prompt = None if k >= self.prompts / 2 else scenes.positive_prompt(rng, w, owner, instances)
                 word, colour, mask = prompt or scenes.absent_prompt(rng, w, owner, instances)
                 texts.append(scenes.phrase(rng, word, colour))
                 owners.append(n)

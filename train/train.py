@@ -27,7 +27,7 @@ import sprites
 
 SAVE_SECONDS = 120
 AVERAGE = 0.998  # of the weights that are shipped
-PEAK_RATE = (1e-3, 8e-4, 6e-4)
+PEAK_RATE = (1e-3, 4e-4, 4e-4)
 
 
 class Trainer:

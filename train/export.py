@@ -1,0 +1,34 @@
+"""Write the averaged weights of a run as a checkpoint directory in half precision: export.py WORK_DIR OUT_DIR"""
+import json
+import os
+import shutil
+import sys
+
+import torch
+from transformers import CLIPTokenizer
+
+import network
+
+TOKENIZER = ("vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json")
+
+
+def main():
+    work, out = sys.argv[1:3]
+    tokenizer = CLIPTokenizer.from_pretrained(f"{work}/model")
+    model = network.create(len(tokenizer))
+    state = torch.load(f"{work}/state.pt", weights_only=True)
+    model.load_state_dict(state["average"])
+    os.makedirs(out, exist_ok=True)
+    network.save(model.half(), out)
+    for name in TOKENIZER:
+        shutil.copy(f"{work}/model/{name}", f"{out}/{name}")
+    if os.path.exists(f"{out}/generation_config.json"):
+        os.remove(f"{out}/generation_config.json")
+    os.chmod(f"{out}/model.safetensors", 0o644)
+    parameters = sum(p.numel() for p in model.parameters())
+    print(json.dumps({"parameters": parameters, "steps": state["step"],
+                      "megabytes": round(os.path.getsize(f"{out}/model.safetensors") / 1e6, 2)}))
+
+
+if __name__ == "__main__":
+    main()
