@@ -49,11 +49,11 @@ def fit(picture, size=SIZE):
 
 
 def dye(rgba, colour):
-    """Dye what is nearly white: milk becomes orange juice."""
+    """Dye what is light: milk becomes orange juice."""
     rgb = rgba[..., :3].astype(np.float32)
     bright = rgb.min(-1, keepdims=True) / 255
-    weight = np.clip((bright - 0.72) / 0.15, 0, 1)
-    target = np.array(world.COLOURS[colour], np.float32) * (0.35 + 0.65 * bright)
+    weight = np.clip((bright - 0.5) / 0.15, 0, 1)
+    target = np.array(world.COLOURS[colour], np.float32) * (0.3 + 0.7 * bright)
     out = rgba.copy()
     out[..., :3] = np.clip(rgb * (1 - weight) + target * weight, 0, 255).astype(np.uint8)
     return out

@@ -4,6 +4,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#undef error_set
+#undef error_memory
+
 clipseg_status error_set(clipseg_error *error, clipseg_status status, const char *format, ...)
 {
     va_list arguments;

@@ -46,7 +46,7 @@ const struct tensor *packer_tensor(struct packer *packer, const char *name, size
                       tensor->file, full, tensor_type_name(tensor->type));
         return NULL;
     }
-    if (tensor->rank != rank || memcmp(tensor->shape, shape, rank * sizeof *shape) != 0) {
+    if (tensor->rank != rank || (rank && memcmp(tensor->shape, shape, rank * sizeof *shape) != 0)) {
         describe_shape(found, sizeof found, tensor->rank, tensor->shape);
         packer->status = error_set(packer->error, CLIPSEG_ERROR_MODEL,
                                    "%s: tensor %s: want shape %s, found %s", tensor->file, full, want, found);

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#define A -0.75
+#define A (-0.75)
 
 /* The four source cells and their weights for output cell i. */
 struct taps {

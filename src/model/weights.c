@@ -27,7 +27,8 @@ static struct block place_block(struct packer *p, const char *name, const struct
 {
     char full[NAME_SIZE];
     struct block block = {.activation = to_gemm(tower->activation)};
-    float scale = 1.0f / sqrtf((float)(tower->hidden / tower->heads));
+    size_t head_size = tower->hidden / tower->heads;
+    float scale = 1.0f / sqrtf((float)head_size);
 
     snprintf(full, sizeof full, "%s.layer_norm1", name);
     block.norm1 = pack_layer_norm(p, full, tower->hidden, tower->epsilon);

@@ -159,9 +159,10 @@ int clipseg_figure_draw(const struct figure *figure, struct figure_picture *pict
 
     cairo_set_source_rgb(cairo, 1, 1, 1);
     cairo_paint(cairo);
-    for (size_t i = 0; i < figure->count; i++)
-        draw_panel(cairo, &figure->panels[i], &l, (double)(MARGIN + i % l.columns * (PANEL_WIDTH + GAP)),
-                   (double)(MARGIN + i / l.columns * (cell + GAP)));
+    for (size_t i = 0; i < figure->count; i++) {
+        size_t x = MARGIN + i % l.columns * (PANEL_WIDTH + GAP), y = MARGIN + i / l.columns * (cell + GAP);
+        draw_panel(cairo, &figure->panels[i], &l, (double)x, (double)y);
+    }
     int result = cairo_surface_status(surface) ? -1 : to_picture(surface, picture);
     cairo_destroy(cairo);
     cairo_surface_destroy(surface);
