@@ -122,6 +122,19 @@ static void compare_own(const char *name)
     compare(checkpoint, recorded, test_file(""));
 }
 
+/* The model that is built into the command, on the sample picture. */
+static void built_in_model(void)
+{
+    FILE *recorded = fopen(test_file("demo.safetensors"), "rb");
+
+    if (!recorded) {
+        test_skip("this source has no built-in model");
+        return;
+    }
+    fclose(recorded);
+    compare(CLIPSEG_SOURCE "/models/demo", test_file("demo.safetensors"), CLIPSEG_SOURCE "/examples");
+}
+
 /* The large ones: tests/make_checkpoints has written the checkpoint into the build folder, if it could. */
 static void compare_shared(const char *preset, const char *name)
 {
@@ -180,6 +193,7 @@ static const struct test tests[] = {
     {"stages_equal_reference_refined_head", refined_head},
     {"stages_equal_reference_simple_head_sharded_f16_legacy_end_token",
      simple_head_sharded_f16_legacy_end_token},
+    {"logits_equal_reference_built_in_model", built_in_model},
     {"stages_equal_reference_generated_tiny", generated_tiny},
     {"logits_equal_reference_generated_rd64_refined", generated_rd64_refined},
     {"logits_equal_reference_generated_rd64", generated_rd64},

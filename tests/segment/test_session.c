@@ -7,6 +7,41 @@
 #include "segment/session.h"
 #include "tests/test.h"
 
+/* The linker sends every allocation of this program through these (--wrap in tests/CMakeLists.txt). */
+static _Atomic size_t allocations;
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *block, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+    allocations++;
+    return __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    allocations++;
+    return __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *block, size_t size)
+{
+    allocations++;
+    return __real_realloc(block, size);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    allocations++;
+    return __real_aligned_alloc(alignment, size);
+}
+
 static clipseg_model *model;
 static clipseg_image picture, example;
 
@@ -89,6 +124,26 @@ static void known_texts_are_not_computed_again(void)
     CHECK(clipseg_session_embed(session, &prompt, again, NULL) == CLIPSEG_OK);
     CHECK(session->stages.seconds[STAGE_TEXT] == spent);
     CHECK(!memcmp(embedding, again, model->config.projection * sizeof *embedding));
+    clipseg_session_close(&session);
+}
+
+static void a_forward_pass_allocates_nothing(void)
+{
+    clipseg_session *session = make_session(2, 0);
+    clipseg_prompt prompt = clipseg_text("fork");
+    float embedding[64], *logits = ask(session);
+    const int32_t ids[] = {5, 6, 7, 8};
+    const size_t lengths[] = {4};
+
+    REQUIRE(!clipseg_session_embed(session, &prompt, embedding, NULL));
+    size_t before = allocations;
+    vision_tower_apply(&session->vision, model, &session->compute, session->reduced, session->decoder.stride,
+                       session->image_embedding);
+    text_tower_apply(&session->text, model, &session->compute, ids, lengths, 1, session->text_embeddings);
+    decoder_apply(&session->decoder, model, &session->compute, session->reduced, embedding, 1, logits);
+    CHECK(allocations == before);
+    CHECK(before > 0);
+    free(logits);
     clipseg_session_close(&session);
 }
 
@@ -214,6 +269,7 @@ static void masks_are_the_sigmoid_of_enlarged_logits(void)
 static const struct test tests[] = {
     {"same_bits_from_many_threads", same_bits_from_many_threads},
     {"known_texts_are_not_computed_again", known_texts_are_not_computed_again},
+    {"a_forward_pass_allocates_nothing", a_forward_pass_allocates_nothing},
     {"mixes_are_weighted_sums", mixes_are_weighted_sums},
     {"a_visual_prompt_leaves_the_current_picture_alone", a_visual_prompt_leaves_the_current_picture_alone},
     {"many_prompts_equal_one_at_a_time", many_prompts_equal_one_at_a_time},
