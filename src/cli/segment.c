@@ -64,7 +64,7 @@ static clipseg_status parse(struct segment *s, int *count, char **arguments, cli
         {'t', "threads", "N", "default: the cores this process may use", OPTION_SIZE, &s->choice.threads,
          NULL},
         {0, "cpu", "NAME",
-         "use no instruction set above scalar or avx2; default $CLIPSEG_CPU, else the best there is",
+         "use no instruction set above scalar, avx2 or avx512; default $CLIPSEG_CPU, else the best there is",
          OPTION_TEXT, &s->choice.cpu, NULL},
         {0, "json", NULL, "print one line of JSON per picture on stdout; without -f and -o write no files",
          OPTION_FLAG, &s->json, NULL},

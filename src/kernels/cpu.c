@@ -16,6 +16,10 @@ static bool tier_runs(enum kernels_tier tier)
 #if defined(__x86_64__)
     case KERNELS_AVX2:
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case KERNELS_AVX512:
+        return tier_runs(KERNELS_AVX2) && __builtin_cpu_supports("avx512f") &&
+               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512vl");
 #endif
     default:
         return false;
@@ -52,6 +56,8 @@ bool kernels_init(struct kernels *kernels, const char *cap)
 #if defined(__x86_64__)
     if (highest >= KERNELS_AVX2 && tier_runs(KERNELS_AVX2))
         kernels_init_avx2(kernels);
+    if (highest >= KERNELS_AVX512 && tier_runs(KERNELS_AVX512))
+        kernels_init_avx512(kernels);
 #endif
     return true;
 }

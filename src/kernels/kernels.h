@@ -96,5 +96,6 @@ bool kernels_available(const char *name);
 /* Each folder exports one of these: overwrite what the tier does better. */
 void kernels_init_scalar(struct kernels *kernels);
 void kernels_init_avx2(struct kernels *kernels);
+void kernels_init_avx512(struct kernels *kernels);
 
 #endif

@@ -7,7 +7,7 @@ _clipseg() {
     fi
     case $previous in
     help) mapfile -t COMPREPLY < <(compgen -W "segment info tokenize bench" -- "$current"); return ;;
-    --cpu) mapfile -t COMPREPLY < <(compgen -W "scalar avx2" -- "$current"); return ;;
+    --cpu) mapfile -t COMPREPLY < <(compgen -W "scalar avx2 avx512" -- "$current"); return ;;
     -f | --format) mapfile -t COMPREPLY < <(compgen -W "overlay mask heatmap labels figure npy json" -- "$current"); return ;;
     esac
     if [ "${current:0:1}" = - ]; then

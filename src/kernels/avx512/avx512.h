@@ -1,0 +1,53 @@
+/* avx512.h: the kernels for AVX-512 (F, BW, DQ, VL); what is not here stays with AVX2. Contracts: kernels.h.
+ */
+#ifndef KERNELS_AVX512_AVX512_H
+#define KERNELS_AVX512_AVX512_H
+
+#include "kernels/kernels.h"
+
+gemm_kernel avx512_gemm;
+softmax_kernel avx512_softmax;
+peak_kernel avx512_peak;
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma")))
+#define AVX512_INLINE                                                                                        \
+    static inline __attribute__((always_inline, target("avx512f,avx512bw,avx512dq,avx512vl,fma")))
+
+/* Loops over accumulator registers must disappear completely, or the compiler keeps the array in memory. */
+#if defined(__clang__)
+#define UNROLL512 _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL512 _Pragma("GCC unroll 16")
+#endif
+
+/* The first `count` (0..16) lanes. */
+AVX512_INLINE __mmask16 avx512_mask(size_t count)
+{
+    return (__mmask16)(count >= 16 ? 0xffffu : (1u << count) - 1u);
+}
+
+/* e^x as avx2_exp computes it, sixteen at a time; NaN stays NaN. */
+AVX512_INLINE __m512 avx512_exp(__m512 x)
+{
+    const __m512 low = _mm512_set1_ps(-87.3f), high = _mm512_set1_ps(88.3f);
+    __mmask16 kept = _mm512_cmp_ps_mask(x, low, _CMP_NLT_UQ);
+    x = _mm512_min_ps(high, _mm512_max_ps(low, x)); /* in this order a NaN in x survives */
+    __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)),
+                                    _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), x);
+    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4f), r);
+    __m512 p = _mm512_set1_ps(1.3888889e-3f);
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(8.3333333e-3f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(4.1666667e-2f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.6666667e-1f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.5f));
+    p = _mm512_fmadd_ps(p, _mm512_mul_ps(r, r), r);
+    p = _mm512_add_ps(p, _mm512_set1_ps(1.0f));
+    return _mm512_maskz_scalef_ps(kept, p, n);
+}
+
+#endif
+#endif
