@@ -45,9 +45,6 @@ static clipseg_status check_side(const clipseg_model *model, size_t side, clipse
         return error_set(error, CLIPSEG_ERROR_USAGE,
                          "input size %zu: want a multiple of the patch size %zu, at most %d", side, patch,
                          LARGEST_INPUT);
-    if (side < 2 * patch)
-        return error_set(error, CLIPSEG_ERROR_USAGE, "input size %zu: want at least two patches of %zu", side,
-                         patch);
     return CLIPSEG_OK;
 }
 
