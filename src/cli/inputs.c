@@ -16,6 +16,7 @@
 #include "image/image.h"
 
 #define DEEPEST 64
+#define STDIN_LIMIT ((size_t)1 << 30)
 
 static char *join(const char *folder, const char *name)
 {
@@ -160,7 +161,7 @@ static clipseg_status add_list(struct inputs *inputs, const char *list, const ch
 {
     struct file_map map;
     clipseg_status status = strcmp(list, "-") ? file_map_open(&map, list, error)
-                                              : file_map_stream(&map, stdin, "stdin", (size_t)1 << 30, error);
+                                              : file_map_stream(&map, stdin, "stdin", STDIN_LIMIT, error);
 
     if (status)
         return status;
@@ -186,7 +187,7 @@ static int by_base(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static clipseg_status check_bases(const struct inputs *inputs, clipseg_error *error)
+clipseg_status inputs_check_names(const struct inputs *inputs, clipseg_error *error)
 {
     char **bases = memory_zeroed(inputs->count, sizeof *bases);
     clipseg_status status = CLIPSEG_OK;
@@ -218,10 +219,24 @@ clipseg_status inputs_collect(struct inputs *inputs, char **operands, size_t cou
         status = add_list(inputs, list, output, error);
     if (!status && !inputs->count)
         status = error_set(error, CLIPSEG_ERROR_USAGE, "no picture: name files or folders, or - for stdin");
-    if (!status)
-        status = check_bases(inputs, error);
     if (status)
         inputs_free(inputs);
+    return status;
+}
+
+clipseg_status input_load(const char *path, const clipseg_image_options *options, clipseg_image *image,
+                          clipseg_error *error)
+{
+    struct file_map map;
+    clipseg_status status;
+
+    if (strcmp(path, "-") != 0)
+        return clipseg_image_load(image, path, options, error);
+    status = file_map_stream(&map, stdin, "stdin", STDIN_LIMIT, error);
+    if (status)
+        return status;
+    status = clipseg_image_load_memory(image, map.data, map.size, "stdin", options, error);
+    file_map_close(&map);
     return status;
 }
 

@@ -18,12 +18,19 @@ struct inputs {
 };
 
 /* operands: files, folders (recursive; pictures by content), "-". list: a file with one path per line, or
- * NULL. output: the folder of -o, NULL for beside the inputs. Two inputs with one base are an error. Errors:
+ * NULL. output: the folder of -o, NULL for beside the inputs. Errors:
  * USAGE, IO, IMAGE (a folder without pictures), MEMORY. */
 clipseg_status inputs_collect(struct inputs *inputs, char **operands, size_t count, const char *list,
                               const char *output, clipseg_error *error);
 
+/* Two inputs whose results would have one name are an error. Errors: USAGE, MEMORY. */
+clipseg_status inputs_check_names(const struct inputs *inputs, clipseg_error *error);
+
 void inputs_free(struct inputs *inputs);
+
+/* Decode the picture at a path of the inputs, or on stdin. Errors: IO, IMAGE, MEMORY. */
+clipseg_status input_load(const char *path, const clipseg_image_options *options, clipseg_image *image,
+                          clipseg_error *error);
 
 /* Make the folder that a path lies in, and those above it. Errors: IO, MEMORY. */
 clipseg_status make_folders(const char *path, clipseg_error *error);

@@ -140,6 +140,8 @@ static clipseg_status begin(struct segment *s, int count, char **arguments, clip
                          "FILE");
     status = inputs_collect(&s->inputs, arguments + 1, (size_t)count - 1, s->list,
                             s->to_stdout ? NULL : s->output, error);
+    if (!status)
+        status = inputs_check_names(&s->inputs, error);
     if (!status && s->to_stdout && s->inputs.count != 1)
         status = error_set(error, CLIPSEG_ERROR_USAGE, "-o -: want exactly one picture");
     return status ? status : prepare(s, error);

@@ -9,8 +9,6 @@
 #include "base/memory.h"
 #include "cli/segment.h"
 
-#define STDIN_LIMIT ((size_t)1 << 30)
-
 /* Where one file's bytes go: to a file that appears whole, or to memory and from there to stdout. */
 struct sink {
     struct output output;
@@ -187,27 +185,11 @@ static clipseg_status allocate_probability(struct picture_run *run, const clipse
     return run->probability ? CLIPSEG_OK : error_memory(error);
 }
 
-static clipseg_status load(const struct segment *s, const struct input *input, clipseg_image *image,
-                           clipseg_error *error)
-{
-    struct file_map map;
-    clipseg_status status;
-
-    if (strcmp(input->path, "-") != 0)
-        return clipseg_image_load(image, input->path, &s->image_options, error);
-    status = file_map_stream(&map, stdin, "stdin", STDIN_LIMIT, error);
-    if (status)
-        return status;
-    status = clipseg_image_load_memory(image, map.data, map.size, "stdin", &s->image_options, error);
-    file_map_close(&map);
-    return status;
-}
-
 clipseg_status segment_picture(struct segment *s, const struct input *input, clipseg_error *error)
 {
     clipseg_image image = {0};
     struct picture_run run = {.segment = s, .input = input};
-    clipseg_status status = load(s, input, &image, error);
+    clipseg_status status = input_load(input->path, &s->image_options, &image, error);
 
     run.result = (struct result){.image_name = input->path,
                                  .image = &image,

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 
-from harness import DATA, MODEL, SOURCE, check_failure, check_success, clipseg, main
+from harness import DATA, EXAMPLE, MODEL, PICTURE, SOURCE, check_failure, check_success, clipseg, main
 
 BUILD = os.environ.get("CLIPSEG_BUILD", os.path.join(SOURCE, "build", "release"))
 
@@ -89,6 +89,18 @@ def test_tokenize_reads_arguments_and_lines():
     assert json.loads(check_success(clipseg("tokenize", "--json", "fork")).stdout)
 
 
+def test_classify_is_the_softmax_of_scaled_cosines():
+    rows = json.loads(check_success(clipseg("classify", PICTURE, "-p", "a glass", "-p", "fork", "-p", "orange juice",
+                                            "--json")).stdout)["labels"]
+    assert abs(sum(r["probability"] for r in rows) - 1) < 1e-5
+    assert [r["probability"] for r in rows] == sorted((r["probability"] for r in rows), reverse=True)
+    text = check_success(clipseg("classify", PICTURE, "-p", "a glass", "-p", "fork", "--top", "1")).stdout.decode()
+    assert text.count("\n") == 1 and "%" in text
+    several = check_success(clipseg("classify", PICTURE, EXAMPLE, "-p", "a glass", "-p", "fork")).stdout.decode()
+    assert [line.split(":")[0] for line in several.splitlines()] == [PICTURE, EXAMPLE]
+    check_failure(clipseg("classify", PICTURE), 2, "no labels")
+
+
 def test_bench_prints_its_numbers_as_json():
     data = json.loads(check_success(clipseg("bench", "--repeat", "1", "--json", "--prompt-counts", "1,4")).stdout)
     assert data["peak_gflops"] > 0 and [r["prompts"] for r in data["runs"]] == [1, 4]
@@ -120,7 +132,7 @@ def test_libraries_define_nothing_but_their_own_names():
 
 def test_manual_and_help_name_the_same_options():
     manual = open(os.path.join(SOURCE, "docs", "clipseg.1"), encoding="utf-8").read().replace("\\-", "-")
-    for command in ("segment", "info", "tokenize", "bench"):
+    for command in ("segment", "classify", "info", "tokenize", "bench"):
         text = check_success(clipseg("help", command)).stdout.decode()
         for option in re.findall(r"--[a-z][a-z-]+", text):
             assert option in manual, f"{option} of {command} is not in docs/clipseg.1"

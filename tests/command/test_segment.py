@@ -234,7 +234,7 @@ def test_interruption_leaves_nothing_half_written():
 
 
 def test_help_lists_every_option():
-    for command in ("segment", "info", "tokenize", "bench"):
+    for command in ("segment", "classify", "info", "tokenize", "bench"):
         short = check_success(clipseg("help", command)).stdout
         assert short == check_success(clipseg(command, "--help")).stdout
         assert b"--model" in short

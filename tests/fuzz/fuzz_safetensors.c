@@ -15,6 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             volatile unsigned sum = 0;
             for (size_t k = 0; k < tensor->count * tensor_type_size(tensor->type); k++)
                 sum += tensor->data[k];
+            (void)sum;
         }
     checkpoint_close(&checkpoint);
     return 0;
