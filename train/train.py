@@ -1,6 +1,6 @@
 """Train the built-in model. Can be stopped at any time and started again: it goes on where the last save was.
 
-    train.py SOURCES_DIR WORK_DIR [--minutes 10 40 60] [--threads N]
+    train.py SOURCES_DIR WORK_DIR [--minutes 20 60 120] [--threads N] [--start MODEL_DIR]
 
 Stages, each with its own budget of minutes (of computing, kept across restarts):
   1. contrastive: single things at 64 pixels and texts; image and text embeddings learn to agree
@@ -8,6 +8,7 @@ Stages, each with its own budget of minutes (of computing, kept across restarts)
   3. masks on full scenes (192 pixels)
 Stages 2 and 3 go on with the contrastive loss, ask for visual prompts, and let every token of the image tower agree with
 the texts that mean it (a dense form of the contrastive loss); the learning rate of each stage falls at its end.
+--start begins with the weights of a finished model, for example models/demo: with --minutes 0 0 120 it trains that one on.
 WORK_DIR holds sprites.npz and model/ (tokenizer files); state.pt, log.txt and the averaged weights go there too.
 """
 import argparse
@@ -18,6 +19,7 @@ import time
 import numpy as np
 import torch
 from torch.nn import functional as F
+from safetensors.torch import load_file
 from transformers import CLIPTokenizer
 
 import batches
@@ -37,6 +39,9 @@ class Trainer:
         self.tokenizer = CLIPTokenizer.from_pretrained(f"{args.work}/model")
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model = network.create(len(self.tokenizer)).to(self.device)
+        if args.start:
+            weights = load_file(f"{args.start}/model.safetensors")
+            self.model.load_state_dict({k: v.float() for k, v in weights.items()})
         self.average = copy.deepcopy(self.model)
         self.known = {}
         self.work, self.minutes = args.work, args.minutes
@@ -142,7 +147,7 @@ class Trainer:
         bce, soft, iou = self.mask_loss(logits, truth)
         coarse = F.binary_cross_entropy_with_logits(F.avg_pool2d(logits[:, None], 16)[:, 0], coverage)
         dense = self.dense(tokens, owners, text, coverage[:len(owners)])
-        loss = 2 * bce + coarse + 0.5 * soft + 0.5 * dense + 0.2 * near
+        loss = 2 * bce + coarse + 0.5 * soft + 0.5 * dense + 0.5 * near
         return loss, {"bce": bce, "soft iou": iou, "dense": dense, "contrastive": near, "right": right}
 
     def rate(self, stage, fraction):
@@ -189,7 +194,8 @@ class Trainer:
 
     def run(self):
         while self.stage < len(self.minutes):
-            self.run_stage()
+            if self.minutes[self.stage] > 0:
+                self.run_stage()
             self.stage, self.spent = self.stage + 1, 0.0
             self.save()
 
@@ -199,6 +205,7 @@ def main():
     a.add_argument("sources")
     a.add_argument("work")
     a.add_argument("--minutes", type=float, nargs=3, default=[20, 60, 120])
+    a.add_argument("--start", help="a model directory to begin with")
     a.add_argument("--threads", type=int, default=0)
     args = a.parse_args()
     if args.threads:
