@@ -5,7 +5,7 @@
 
 tiny-refined/ has the head of three convolutions, tiny-simple/ the single one, f16 weights in
 shards, the legacy end token, a tokenizer.json and FiLM before the second block. No width is a multiple of 16. Weights are random: the
-masks mean nothing. picture.png and example.png are drawn here too. Recorded: tiny-*.safetensors, see the tests.
+masks mean nothing. tiny-clip/ is plain CLIP: gelu, patches of 14, centre crop. picture.png and example.png are drawn here too. Recorded: tiny-*.safetensors, see the tests.
 """
 import json
 import os
@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 from safetensors.torch import load_file, save_file
-from transformers import CLIPSegConfig, CLIPSegForImageSegmentation, CLIPSegProcessor
+from transformers import (CLIPConfig, CLIPModel, CLIPProcessor, CLIPSegConfig, CLIPSegForImageSegmentation,
+                          CLIPSegProcessor)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROMPTS = ["a glass of orange juice", "blueberries!", "the 2 spoons"]
@@ -60,6 +61,8 @@ def write_tokenizer(folder):
         with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
             json.dump(value, f, ensure_ascii=False)
 
+    if os.path.exists(os.path.join(folder, "tokenizer.json")):
+        os.remove(os.path.join(folder, "tokenizer.json"))
     dump("vocab.json", vocab)
     with open(os.path.join(folder, "merges.txt"), "w", encoding="utf-8") as f:
         f.write("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in pairs))
@@ -141,6 +144,37 @@ def record(folder, out):
     save_file({k: v.contiguous().clone() for k, v in result.items()}, out, metadata=metadata)
 
 
+def write_clip(folder, out):
+    os.makedirs(folder, exist_ok=True)
+    vocabulary = write_tokenizer(folder)
+    torch.manual_seed(9)
+    sizes = dict(num_attention_heads=2, num_hidden_layers=2, hidden_act="gelu")
+    model = CLIPModel(CLIPConfig(
+        projection_dim=20,
+        text_config=dict(sizes, hidden_size=24, intermediate_size=40, vocab_size=vocabulary, max_position_embeddings=20,
+                         bos_token_id=vocabulary - 2, eos_token_id=vocabulary - 1),
+        vision_config=dict(sizes, hidden_size=36, intermediate_size=60, image_size=56, patch_size=14))).eval()
+    with torch.no_grad():
+        for p in model.parameters():
+            if p.ndim >= 2:
+                p.normal_(0, 1.3 * p[0].numel() ** -0.5)
+        model.logit_scale.fill_(3.0)
+    model.save_pretrained(folder)
+    with open(os.path.join(folder, "preprocessor_config.json"), "w", encoding="utf-8") as f:
+        json.dump({"crop_size": {"height": 56, "width": 56}, "do_center_crop": True, "do_normalize": True,
+                   "do_rescale": True, "do_resize": True, "image_mean": [0.48145466, 0.4578275, 0.40821073],
+                   "image_std": [0.26862954, 0.26130258, 0.27577711], "image_processor_type": "CLIPImageProcessor",
+                   "resample": 3, "rescale_factor": 1 / 255, "size": {"shortest_edge": 56}}, f)
+    inputs = CLIPProcessor.from_pretrained(folder)(
+        text=PROMPTS, images=Image.open(os.path.join(HERE, "picture.png")).convert("RGB"), return_tensors="pt",
+        padding=True)
+    with torch.inference_mode():
+        image = model.get_image_features(pixel_values=inputs["pixel_values"]).pooler_output
+        text = model.get_text_features(input_ids=inputs["input_ids"]).pooler_output
+    save_file({"image_embeds": image.clone(), "text_embeds": text.clone()}, out,
+              metadata={"image": "picture.png", "text": json.dumps(PROMPTS), "visual_prompt": "[]"})
+
+
 def main():
     draw("picture.png", (120, 90), 1)
     draw("example.png", (70, 64), 2)
@@ -151,6 +185,7 @@ def main():
         record(folder, os.path.join(HERE, f"{name}.safetensors"))
         if not refined:
             to_tokenizer_json(folder)
+    write_clip(os.path.join(HERE, "tiny-clip"), os.path.join(HERE, "tiny-clip.safetensors"))
 
 
 if __name__ == "__main__":

@@ -122,6 +122,39 @@ static void compare_own(const char *name)
     compare(checkpoint, recorded, test_file(""));
 }
 
+/* Embeddings of a CLIP checkpoint, whose pictures are scaled by the shorter side and cut to the centre. */
+static void plain_clip(void)
+{
+    clipseg_model *model = NULL;
+    clipseg_session *session = NULL;
+    clipseg_image image = {0};
+    clipseg_model_options options;
+    clipseg_error error;
+    struct golden golden;
+    float embedding[20];
+
+    clipseg_model_options_default(&options);
+    options.cpu = getenv("CLIPSEG_CPU");
+    REQUIRE(!clipseg_model_open(&model, test_file("tiny-clip"), &options, NULL));
+    REQUIRE(!clipseg_session_create(&session, model, NULL, NULL));
+    REQUIRE(!clipseg_image_load(&image, test_file("picture.png"), NULL, NULL));
+    REQUIRE(golden_open(&golden, test_file("tiny-clip.safetensors")));
+    clipseg_prompt prompt = clipseg_picture(&image);
+    CHECK(!clipseg_session_embed(session, &prompt, embedding, NULL));
+    golden_compare(&golden, "image_embeds", 0, embedding, 1, 20, 0);
+    for (size_t i = 0; i < json_array_size(golden.texts); i++) {
+        prompt = clipseg_text(json_string_value(json_array_get(golden.texts, i)));
+        CHECK(!clipseg_session_embed(session, &prompt, embedding, NULL));
+        golden_compare(&golden, "text_embeds", 20 * i, embedding, 1, 20, 0);
+    }
+    CHECK(clipseg_session_set_image(session, &image, &error) == CLIPSEG_ERROR_MODEL);
+    CHECK(strstr(error.text, "without a decoder") != NULL);
+    golden_close(&golden);
+    clipseg_image_free(&image);
+    clipseg_session_close(&session);
+    clipseg_model_close(&model);
+}
+
 /* The model that is built into the command, on the sample picture. */
 static void built_in_model(void)
 {
@@ -193,6 +226,7 @@ static const struct test tests[] = {
     {"stages_equal_reference_refined_head", refined_head},
     {"stages_equal_reference_simple_head_sharded_f16_legacy_end_token",
      simple_head_sharded_f16_legacy_end_token},
+    {"embeddings_equal_reference_plain_clip", plain_clip},
     {"logits_equal_reference_built_in_model", built_in_model},
     {"stages_equal_reference_generated_tiny", generated_tiny},
     {"logits_equal_reference_generated_rd64_refined", generated_rd64_refined},
