@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "model/model.h"
 
 static clipseg_status add_formats(void *target, const char *value, clipseg_error *error)
 {
@@ -100,11 +101,12 @@ static clipseg_status check(struct segment *s, clipseg_error *error)
     return CLIPSEG_OK;
 }
 
-static clipseg_status prepare(struct segment *s, clipseg_error *error)
+clipseg_status segment_prepare(struct segment *s, clipseg_error *error)
 {
     clipseg_session_options options;
     clipseg_status status;
 
+    pthread_mutex_init(&s->write_lock, NULL);
     clipseg_image_options_default(&s->image_options);
     if (s->max_pixels)
         s->image_options.max_pixels = s->max_pixels;
@@ -116,14 +118,25 @@ static clipseg_status prepare(struct segment *s, clipseg_error *error)
         (status = prompts_embed(&s->prompts, s->model, s->session, &s->image_options, s->choice.quiet,
                                 error)) != CLIPSEG_OK)
         return status;
-    size_t side = clipseg_session_logits_size(s->session);
+    s->kernels = &s->model->kernels;
+    s->pool = pool_create(s->choice.threads);
     s->titles = memory_zeroed(s->prompts.count, sizeof *s->titles);
-    s->logits = memory_aligned(PROMPTS_AT_ONCE * side * side, sizeof *s->logits);
-    if (!s->titles || !s->logits)
+    if (!s->pool || !s->titles)
         return error_memory(error);
     for (size_t i = 0; i < s->prompts.count; i++)
         s->titles[i] = s->prompts.items[i].title;
     return CLIPSEG_OK;
+}
+
+void segment_release(struct segment *s)
+{
+    inputs_free(&s->inputs);
+    prompts_free(&s->prompts);
+    free(s->titles);
+    if (s->pool)
+        pool_free(s->pool);
+    clipseg_session_close(&s->session);
+    clipseg_model_close(&s->model);
 }
 
 /* Everything that does not depend on the pictures, in the order in which mistakes are cheapest to find. */
@@ -144,7 +157,7 @@ static clipseg_status begin(struct segment *s, int count, char **arguments, clip
         status = inputs_check_names(&s->inputs, error);
     if (!status && s->to_stdout && s->inputs.count != 1)
         status = error_set(error, CLIPSEG_ERROR_USAGE, "-o -: want exactly one picture");
-    return status ? status : prepare(s, error);
+    return status ? status : segment_prepare(s, error);
 }
 
 /* All pictures; a bad one of a batch is reported, the others go on. */
@@ -180,12 +193,7 @@ static int run(int count, char **arguments)
     clipseg_error error;
     int code = begin(&s, count, arguments, &error) ? fail(&error) : work(&s);
 
-    inputs_free(&s.inputs);
-    prompts_free(&s.prompts);
-    free(s.titles);
-    free(s.logits);
-    clipseg_session_close(&s.session);
-    clipseg_model_close(&s.model);
+    segment_release(&s);
     return code;
 }
 

@@ -1,121 +1,51 @@
-/* segment_picture.c: one picture: decode, encode, ask for every prompt, write. Answers stream by, so memory
- * holds one mask of the picture's size at a time. */
+/* segment_picture.c: one picture in three steps: decode, compute, write. Answers stream by, so memory holds
+ * the logits of a few prompts and one mask of the picture's size at a time. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "base/memory.h"
 #include "cli/segment.h"
+#include "segment/enlarge.h"
 
-/* Where one file's bytes go: to a file that appears whole, or to memory and from there to stdout. */
-struct sink {
-    struct output output;
-    const struct format *format;
-    struct file_writer file;
-    char *text; /* for stdout */
-    size_t text_size;
-    bool open;
-};
-
-struct picture_run {
-    struct segment *segment;
-    const struct input *input;
-    struct result result;
-    struct sink sinks[MOST_FORMATS + 1]; /* formats with one file per picture, and --json */
-    size_t sink_count;
-    float *probability; /* [height, width], NULL when no format needs it */
-};
-
-static clipseg_status sink_open(struct sink *sink, const struct picture_run *run, const struct format *format,
-                                const char *path, clipseg_error *error)
+clipseg_status picture_decode(struct picture_job *job, struct segment *segment, const struct input *input,
+                              clipseg_error *error)
 {
-    clipseg_status status = CLIPSEG_OK;
-
-    *sink = (struct sink){.format = format, .open = true};
-    sink->output.result = &run->result;
-    if (!path) {
-        sink->output.stream = open_memstream(&sink->text, &sink->text_size);
-        status = sink->output.stream ? CLIPSEG_OK : error_memory(error);
-    } else if ((status = make_folders(path, error)) == CLIPSEG_OK &&
-               (status = file_write_open(&sink->file, path, error)) == CLIPSEG_OK) {
-        sink->output.stream = sink->file.stream;
-    }
-    if (!status && format->begin)
-        status = format->begin(&sink->output, error);
-    return status;
+    *job = (struct picture_job){.segment = segment, .input = input};
+    job->result = (struct result){.image_name = input->path,
+                                  .image = &job->image,
+                                  .prompt_count = segment->prompts.count,
+                                  .prompts = segment->titles,
+                                  .size = clipseg_session_logits_size(segment->session),
+                                  .threshold = segment->threshold >= 0.0 ? (float)segment->threshold : 0.5f};
+    return input_load(input->path, &segment->image_options, &job->image, error);
 }
 
-static clipseg_status write_to_stdout(struct sink *sink, clipseg_error *error)
-{
-    if (fclose(sink->output.stream)) {
-        sink->output.stream = NULL;
-        return error_memory(error);
-    }
-    sink->output.stream = NULL;
-    if (fwrite(sink->text, 1, sink->text_size, stdout) != sink->text_size || fflush(stdout))
-        return error_set(error, CLIPSEG_ERROR_IO, "stdout: cannot be written");
-    return CLIPSEG_OK;
-}
+/* ---- writing */
 
-static clipseg_status sink_commit(struct sink *sink, clipseg_error *error)
-{
-    clipseg_status status = sink->format->end ? sink->format->end(&sink->output, error) : CLIPSEG_OK;
-
-    if (status)
-        return status;
-    if (!sink->file.stream)
-        return write_to_stdout(sink, error);
-    sink->output.stream = NULL; /* the commit closes it */
-    return file_write_commit(&sink->file, false, error);
-}
-
-static void sink_close(struct sink *sink)
-{
-    if (!sink->open)
-        return;
-    output_release(&sink->output);
-    if (!sink->file.stream && sink->output.stream)
-        fclose(sink->output.stream);
-    file_write_abandon(&sink->file);
-    free(sink->text);
-    *sink = (struct sink){0};
-}
-
-/* base + "." + name + suffix; a NULL result means that memory is out. */
-static char *file_name(const char *base, const char *name, const char *suffix)
-{
-    size_t size = strlen(base) + strlen(name) + strlen(suffix) + 2;
-    char *path = malloc(size);
-
-    if (path)
-        snprintf(path, size, "%s%s%s%s", base, *name ? "." : "", name, suffix);
-    return path;
-}
-
-static clipseg_status open_named(struct sink *sink, const struct picture_run *run,
+static clipseg_status open_named(struct sink *sink, const struct picture_job *job,
                                  const struct format *format, const char *name, clipseg_error *error)
 {
     char *path;
     clipseg_status status;
 
-    if (run->segment->to_stdout)
-        return sink_open(sink, run, format, NULL, error);
-    path = file_name(run->input->base, name, format->suffix);
-    status = path ? sink_open(sink, run, format, path, error) : error_memory(error);
+    if (job->segment->to_stdout)
+        return sink_open(sink, &job->result, format, NULL, error);
+    path = sink_file_name(job->input->base, name, format->suffix);
+    status = path ? sink_open(sink, &job->result, format, path, error) : error_memory(error);
     free(path);
     return status;
 }
 
-static clipseg_status write_prompt_file(const struct picture_run *run, const struct format *format,
+static clipseg_status write_prompt_file(const struct picture_job *job, const struct format *format,
                                         const struct answer *answer, clipseg_error *error)
 {
     struct sink sink = {0};
     char slug[64];
 
-    output_slug(slug, answer->prompt, run->result.prompts[answer->prompt]);
-    clipseg_status status = open_named(&sink, run, format, slug, error);
+    output_slug(slug, answer->prompt, job->result.prompts[answer->prompt]);
+    clipseg_status status = open_named(&sink, job, format, slug, error);
     if (!status)
         status = format->add(&sink.output, answer, error);
     if (!status)
@@ -124,93 +54,145 @@ static clipseg_status write_prompt_file(const struct picture_run *run, const str
     return status;
 }
 
-static clipseg_status write_answer(struct picture_run *run, const struct answer *answer, clipseg_error *error)
+static clipseg_status write_answer(struct picture_job *job, const struct answer *answer, clipseg_error *error)
 {
-    struct segment *s = run->segment;
+    const struct segment *s = job->segment;
     clipseg_status status = CLIPSEG_OK;
 
     for (size_t i = 0; !status && i < s->format_count; i++)
         if (s->formats[i]->per_prompt)
-            status = write_prompt_file(run, s->formats[i], answer, error);
-    for (size_t i = 0; !status && i < run->sink_count; i++)
-        status = run->sinks[i].format->add(&run->sinks[i].output, answer, error);
+            status = write_prompt_file(job, s->formats[i], answer, error);
+    for (size_t i = 0; !status && i < job->sink_count; i++)
+        if (job->sinks[i].format->add)
+            status = job->sinks[i].format->add(&job->sinks[i].output, answer, error);
+    if (!status && job->labels.labels)
+        label_map_add(&job->labels, (uint16_t)(answer->prompt + 1), answer->probability);
     return status;
 }
 
-static clipseg_status ask(struct picture_run *run, clipseg_error *error)
+static clipseg_status begin_labels(struct picture_job *job, clipseg_error *error)
 {
-    struct segment *s = run->segment;
-    const clipseg_image *image = run->result.image;
-    size_t area = run->result.size * run->result.size;
+    const struct label_rule rule = {
+        .threshold = job->segment->threshold >= 0.0 ? (float)job->segment->threshold : 0.1f};
+
+    if (job->result.prompt_count >= LABEL_UNDECIDED)
+        return error_set(error, CLIPSEG_ERROR_USAGE, "a label map has room for %d prompts",
+                         LABEL_UNDECIDED - 1);
+    return label_map_begin(&job->labels, job->image.width * job->image.height, &rule, error);
+}
+
+/* What the chosen formats need, and their files for the whole picture. */
+static clipseg_status begin_writing(struct picture_job *job, clipseg_error *error)
+{
+    const struct segment *s = job->segment;
+    bool need_probability = s->json || s->want_labels, need_labels = s->want_labels;
     clipseg_status status = CLIPSEG_OK;
 
-    for (size_t first = 0; !status && first < s->prompts.count; first += PROMPTS_AT_ONCE) {
-        size_t count = size_min(PROMPTS_AT_ONCE, s->prompts.count - first);
-        status = clipseg_session_logits(s->session, s->prompts.prompts + first, count, s->logits, error);
-        for (size_t i = 0; !status && i < count; i++) {
-            struct answer answer = {first + i, s->logits + i * area, run->probability};
-            if (run->probability)
-                status = clipseg_session_enlarge(s->session, answer.logits, image->width, image->height,
-                                                 run->probability, error);
-            if (!status)
-                status = write_answer(run, &answer, error);
-        }
+    job->writing = true;
+    for (size_t i = 0; i < s->format_count; i++) {
+        need_probability =
+            need_probability || s->formats[i]->needs_probability || s->formats[i]->needs_labels;
+        need_labels = need_labels || s->formats[i]->needs_labels;
+    }
+    if (need_probability) {
+        job->probability = memory_aligned(job->image.width * job->image.height, sizeof *job->probability);
+        status = job->probability ? CLIPSEG_OK : error_memory(error);
+    }
+    if (!status && need_labels)
+        status = begin_labels(job, error);
+    for (size_t i = 0; !status && i < s->format_count; i++)
+        if (!s->formats[i]->per_prompt)
+            status = open_named(&job->sinks[job->sink_count++], job, s->formats[i], "", error);
+    if (!status && s->json)
+        status = sink_open(&job->sinks[job->sink_count++], &job->result, &format_json, NULL, error);
+    return status;
+}
+
+/* The answers that lie in job->logits. */
+static clipseg_status write_answers(struct picture_job *job, clipseg_error *error)
+{
+    struct segment *s = job->segment;
+    size_t area = job->result.size * job->result.size;
+    clipseg_status status = job->writing ? CLIPSEG_OK : begin_writing(job, error);
+
+    for (size_t i = 0; !status && i < job->count; i++) {
+        struct answer answer = {job->first + i, job->logits + i * area, job->probability};
+        if (job->probability)
+            status = enlarge(s->kernels, s->pool, answer.logits, job->result.size, job->image.width,
+                             job->image.height, job->probability, error);
+        if (!status)
+            status = write_answer(job, &answer, error);
     }
     return status;
 }
 
-static clipseg_status open_sinks(struct picture_run *run, clipseg_error *error)
+/* The pool serves one caller at a time: compute may write early answers while another job is being written.
+ */
+static clipseg_status write_locked(struct picture_job *job, clipseg_error *error)
 {
-    struct segment *s = run->segment;
-    clipseg_status status = CLIPSEG_OK;
+    clipseg_status status;
 
-    for (size_t i = 0; !status && i < s->format_count; i++)
-        if (!s->formats[i]->per_prompt)
-            status = open_named(&run->sinks[run->sink_count++], run, s->formats[i], "", error);
-    if (!status && s->json)
-        status = sink_open(&run->sinks[run->sink_count++], run, &format_json, NULL, error);
+    pthread_mutex_lock(&job->segment->write_lock);
+    status = write_answers(job, error);
+    pthread_mutex_unlock(&job->segment->write_lock);
     return status;
 }
 
-static clipseg_status allocate_probability(struct picture_run *run, const clipseg_image *image,
-                                           clipseg_error *error)
+clipseg_status picture_write(struct picture_job *job, clipseg_error *error)
 {
-    bool needed = run->segment->json;
+    clipseg_status status = write_locked(job, error);
 
-    for (size_t i = 0; i < run->segment->format_count; i++)
-        needed = needed || run->segment->formats[i]->needs_probability;
-    if (!needed)
-        return CLIPSEG_OK;
-    run->probability = memory_aligned(image->width * image->height, sizeof *run->probability);
-    return run->probability ? CLIPSEG_OK : error_memory(error);
+    if (!status && job->labels.labels) {
+        label_map_end(&job->labels);
+        job->result.labels = job->labels.labels;
+    }
+    for (size_t i = 0; !status && i < job->sink_count; i++)
+        status = sink_commit(&job->sinks[i], error);
+    return status;
 }
 
-clipseg_status segment_picture(struct segment *s, const struct input *input, clipseg_error *error)
-{
-    clipseg_image image = {0};
-    struct picture_run run = {.segment = s, .input = input};
-    clipseg_status status = input_load(input->path, &s->image_options, &image, error);
+/* ---- computing */
 
-    run.result = (struct result){.image_name = input->path,
-                                 .image = &image,
-                                 .prompt_count = s->prompts.count,
-                                 .prompts = s->titles,
-                                 .size = clipseg_session_logits_size(s->session),
-                                 .threshold = s->threshold >= 0.0 ? (float)s->threshold : 0.5f,
-                                 .label_threshold = s->threshold >= 0.0 ? (float)s->threshold : 0.1f};
+clipseg_status picture_compute(struct picture_job *job, clipseg_error *error)
+{
+    struct segment *s = job->segment;
+    size_t total = s->prompts.count, most = size_min(ANSWERS_AT_ONCE, total);
+    clipseg_status status;
+
+    job->logits = memory_aligned(most * job->result.size * job->result.size, sizeof *job->logits);
+    status = job->logits ? clipseg_session_set_image(s->session, &job->image, error) : error_memory(error);
+    while (!status && job->first + job->count < total) {
+        if (job->count)
+            status = write_locked(job, error); /* make room for the next ones */
+        job->first += job->count;
+        job->count = size_min(most, total - job->first);
+        if (!status)
+            status = clipseg_session_logits(s->session, s->prompts.prompts + job->first, job->count,
+                                            job->logits, error);
+    }
+    return status;
+}
+
+void picture_free(struct picture_job *job)
+{
+    for (size_t i = 0; i < job->sink_count; i++)
+        sink_close(&job->sinks[i]);
+    label_map_free(&job->labels);
+    free(job->probability);
+    free(job->logits);
+    clipseg_image_free(&job->image);
+    *job = (struct picture_job){0};
+}
+
+clipseg_status segment_picture(struct segment *segment, const struct input *input, clipseg_error *error)
+{
+    struct picture_job job;
+    clipseg_status status = picture_decode(&job, segment, input, error);
+
     if (!status)
-        status = clipseg_session_set_image(s->session, &image, error);
+        status = picture_compute(&job, error);
     if (!status)
-        status = allocate_probability(&run, &image, error);
-    if (!status)
-        status = open_sinks(&run, error);
-    if (!status)
-        status = ask(&run, error);
-    for (size_t i = 0; !status && i < run.sink_count; i++)
-        status = sink_commit(&run.sinks[i], error);
-    for (size_t i = 0; i < run.sink_count; i++)
-        sink_close(&run.sinks[i]);
-    free(run.probability);
-    clipseg_image_free(&image);
+        status = picture_write(&job, error);
+    picture_free(&job);
     return status;
 }

@@ -1,70 +1,49 @@
-/* labels.c: one map for all prompts: the guide's rule (Hugging Face blog, "Zero-shot image segmentation with
- * CLIPSeg"). Class 0 has the constant probability of the threshold; the largest wins, of equals the lowest
- * number. */
+/* labels.c: one map for all prompts: every pixel the number of the prompt that owns it. */
 #include <stdlib.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "output/output.h"
 
-/* Behind the header lie float best[pixels], then uint16_t label[pixels]. */
-static float *best_of(const struct output *output)
+#define UNDECIDED 255 /* in a palette picture: as Pascal VOC's "void" */
+
+static bool any_undecided(const uint16_t *labels, size_t pixels)
 {
-    return output->state;
-}
-
-static uint16_t *labels_of(const struct output *output)
-{
-    const clipseg_image *image = output->result->image;
-
-    return (uint16_t *)(void *)(best_of(output) + image->width * image->height);
-}
-
-static clipseg_status begin(struct output *output, clipseg_error *error)
-{
-    size_t pixels = output->result->image->width * output->result->image->height;
-
-    if (output->result->prompt_count > UINT16_MAX)
-        return error_set(error, CLIPSEG_ERROR_USAGE, "labels: at most %d prompts", UINT16_MAX);
-    output->state = memory_zeroed(pixels, sizeof(float) + sizeof(uint16_t));
-    if (!output->state)
-        return error_memory(error);
     for (size_t i = 0; i < pixels; i++)
-        best_of(output)[i] = output->result->label_threshold;
-    return CLIPSEG_OK;
-}
-
-static clipseg_status add(struct output *output, const struct answer *answer, clipseg_error *error)
-{
-    size_t pixels = output->result->image->width * output->result->image->height;
-    float *best = best_of(output);
-    uint16_t *labels = labels_of(output);
-
-    (void)error;
-    for (size_t i = 0; i < pixels; i++)
-        if (answer->probability[i] > best[i]) {
-            best[i] = answer->probability[i];
-            labels[i] = (uint16_t)(answer->prompt + 1);
-        }
-    return CLIPSEG_OK;
+        if (labels[i] == UINT16_MAX)
+            return true;
+    return false;
 }
 
 static clipseg_status end(struct output *output, clipseg_error *error)
 {
     const clipseg_image *image = output->result->image;
-    size_t pixels = image->width * image->height;
-    uint16_t *labels = labels_of(output);
-    uint8_t *narrow = output->state; /* the probabilities are no longer needed */
-    struct png_palette palette = {.count = output->result->prompt_count + 1};
+    const uint16_t *labels = output->result->labels;
+    size_t pixels = image->width * image->height, count = output->result->prompt_count;
+    struct png_palette palette = {.count = count + 1};
+    uint8_t *narrow;
 
-    if (output->result->prompt_count > 255)
+    if (count > UNDECIDED || (count == UNDECIDED && any_undecided(labels, pixels)))
         return png_write(output->stream, PNG_GREY16, image->width, image->height, labels, NULL, error);
+    narrow = memory_aligned(pixels, 1);
+    if (!narrow)
+        return error_memory(error);
     for (size_t i = 0; i < pixels; i++)
-        narrow[i] = (uint8_t)labels[i];
+        narrow[i] = (uint8_t)labels[i]; /* UINT16_MAX becomes UNDECIDED */
     for (size_t i = 0; i < palette.count; i++)
         colour_label(i, palette.rgb[i]);
-    return png_write(output->stream, PNG_PALETTE8, image->width, image->height, narrow, &palette, error);
+    if (count < UNDECIDED && any_undecided(labels, pixels)) {
+        static const uint8_t cream[3] = {224, 224, 192}; /* the data set's own colour for it */
+        palette.count = 256;
+        for (size_t c = 0; c < 3; c++)
+            palette.rgb[UNDECIDED][c] = cream[c];
+    }
+    clipseg_status status =
+        png_write(output->stream, PNG_PALETTE8, image->width, image->height, narrow, &palette, error);
+    free(narrow);
+    return status;
 }
 
-const struct format format_labels = {
-    "labels", ".labels.png", "one map: every pixel the number of its prompt", false, true, begin, add, end};
+const struct format format_labels = {"labels", ".labels.png", "one map: every pixel the number of its prompt",
+                                     false,    false,         NULL,
+                                     NULL,     end,           .needs_labels = true};

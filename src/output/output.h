@@ -15,7 +15,8 @@ struct result {
     const char *const *prompts; /* titles, UTF-8 */
     size_t size;                /* S, the side of the logits */
     float threshold;            /* a pixel counts when its probability is larger */
-    float label_threshold;      /* the same for label maps */
+    const uint16_t *labels;     /* [height, width], in `end` of formats that need it: the number of the
+                                   prompt that owns the pixel, from 1; 0 none; UINT16_MAX undecided */
 };
 
 /* The answer to one prompt. */
@@ -41,6 +42,7 @@ struct format {
     clipseg_status (*begin)(struct output *output, clipseg_error *error); /* NULL: nothing to do */
     clipseg_status (*add)(struct output *output, const struct answer *answer, clipseg_error *error);
     clipseg_status (*end)(struct output *output, clipseg_error *error); /* NULL: nothing to do */
+    bool needs_labels; /* reads result->labels in `end`; `add` may be NULL */
 };
 
 extern const struct format format_mask, format_heatmap, format_overlay, format_labels, format_figure,

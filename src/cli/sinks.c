@@ -1,0 +1,73 @@
+/* sinks.c: a format's file from its first byte to its appearance. */
+#include "cli/sinks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "cli/inputs.h"
+
+clipseg_status sink_open(struct sink *sink, const struct result *result, const struct format *format,
+                         const char *path, clipseg_error *error)
+{
+    clipseg_status status = CLIPSEG_OK;
+
+    *sink = (struct sink){.format = format, .open = true};
+    sink->output.result = result;
+    if (!path) {
+        sink->output.stream = open_memstream(&sink->text, &sink->text_size);
+        status = sink->output.stream ? CLIPSEG_OK : error_memory(error);
+    } else if ((status = make_folders(path, error)) == CLIPSEG_OK &&
+               (status = file_write_open(&sink->file, path, error)) == CLIPSEG_OK) {
+        sink->output.stream = sink->file.stream;
+    }
+    if (!status && format->begin)
+        status = format->begin(&sink->output, error);
+    return status;
+}
+
+static clipseg_status write_to_stdout(struct sink *sink, clipseg_error *error)
+{
+    if (fclose(sink->output.stream)) {
+        sink->output.stream = NULL;
+        return error_memory(error);
+    }
+    sink->output.stream = NULL;
+    if (fwrite(sink->text, 1, sink->text_size, stdout) != sink->text_size || fflush(stdout))
+        return error_set(error, CLIPSEG_ERROR_IO, "stdout: cannot be written");
+    return CLIPSEG_OK;
+}
+
+clipseg_status sink_commit(struct sink *sink, clipseg_error *error)
+{
+    clipseg_status status = sink->format->end ? sink->format->end(&sink->output, error) : CLIPSEG_OK;
+
+    if (status)
+        return status;
+    if (!sink->file.stream)
+        return write_to_stdout(sink, error);
+    sink->output.stream = NULL; /* the commit closes it */
+    return file_write_commit(&sink->file, false, error);
+}
+
+void sink_close(struct sink *sink)
+{
+    if (!sink->open)
+        return;
+    output_release(&sink->output);
+    if (!sink->file.stream && sink->output.stream)
+        fclose(sink->output.stream);
+    file_write_abandon(&sink->file);
+    free(sink->text);
+    *sink = (struct sink){0};
+}
+
+char *sink_file_name(const char *base, const char *name, const char *suffix)
+{
+    size_t size = strlen(base) + strlen(name) + strlen(suffix) + 2;
+    char *path = malloc(size);
+
+    if (path)
+        snprintf(path, size, "%s%s%s%s", base, *name ? "." : "", name, suffix);
+    return path;
+}
