@@ -113,5 +113,9 @@ static clipseg_status end(struct output *output, clipseg_error *error)
     return status;
 }
 
-const struct format format_figure = {
-    "figure", ".figure.png", "the picture and titled heatmaps side by side", false, false, begin, add, end};
+const struct format format_figure = {.name = "figure",
+                                     .suffix = ".figure.png",
+                                     .help = "the picture and titled heatmaps side by side",
+                                     .begin = begin,
+                                     .add = add,
+                                     .end = end};

@@ -21,5 +21,9 @@ static clipseg_status add(struct output *output, const struct answer *answer, cl
     return status;
 }
 
-const struct format format_heatmap = {
-    "heatmap", ".heatmap.png", "probability as colours, per prompt", true, true, NULL, add, NULL};
+const struct format format_heatmap = {.name = "heatmap",
+                                      .suffix = ".heatmap.png",
+                                      .help = "probability as colours, per prompt",
+                                      .per_prompt = true,
+                                      .needs_probability = true,
+                                      .add = add};

@@ -77,5 +77,10 @@ static clipseg_status end(struct output *output, clipseg_error *error)
     return print(output, &text, error);
 }
 
-const struct format format_json = {
-    "json", ".json", "area, box and probability of every mask", false, true, begin, add, end};
+const struct format format_json = {.name = "json",
+                                   .suffix = ".json",
+                                   .help = "area, box and probability of every mask",
+                                   .needs_probability = true,
+                                   .begin = begin,
+                                   .add = add,
+                                   .end = end};

@@ -44,6 +44,8 @@ static clipseg_status end(struct output *output, clipseg_error *error)
     return status;
 }
 
-const struct format format_labels = {"labels", ".labels.png", "one map: every pixel the number of its prompt",
-                                     false,    false,         NULL,
-                                     NULL,     end,           .needs_labels = true};
+const struct format format_labels = {.name = "labels",
+                                     .suffix = ".labels.png",
+                                     .help = "one map: every pixel the number of its prompt",
+                                     .needs_labels = true,
+                                     .end = end};

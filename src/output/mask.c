@@ -21,5 +21,9 @@ static clipseg_status add(struct output *output, const struct answer *answer, cl
     return status;
 }
 
-const struct format format_mask = {
-    "mask", ".mask.png", "black and white picture per prompt", true, true, NULL, add, NULL};
+const struct format format_mask = {.name = "mask",
+                                   .suffix = ".mask.png",
+                                   .help = "black and white picture per prompt",
+                                   .per_prompt = true,
+                                   .needs_probability = true,
+                                   .add = add};

@@ -31,5 +31,8 @@ static clipseg_status add(struct output *output, const struct answer *answer, cl
     return CLIPSEG_OK;
 }
 
-const struct format format_npy = {"npy", ".npy", "raw logits, float32 (prompts, S, S)", false, false, begin,
-                                  add,   NULL};
+const struct format format_npy = {.name = "npy",
+                                  .suffix = ".npy",
+                                  .help = "raw logits, float32 (prompts, S, S)",
+                                  .begin = begin,
+                                  .add = add};

@@ -39,10 +39,10 @@ struct format {
     const char *help;   /* one line */
     bool per_prompt;    /* one file for each prompt: begin, one add, end */
     bool needs_probability;
+    bool needs_labels; /* reads result->labels in `end`; `add` may be NULL */
     clipseg_status (*begin)(struct output *output, clipseg_error *error); /* NULL: nothing to do */
     clipseg_status (*add)(struct output *output, const struct answer *answer, clipseg_error *error);
     clipseg_status (*end)(struct output *output, clipseg_error *error); /* NULL: nothing to do */
-    bool needs_labels; /* reads result->labels in `end`; `add` may be NULL */
 };
 
 extern const struct format format_mask, format_heatmap, format_overlay, format_labels, format_figure,

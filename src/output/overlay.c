@@ -72,5 +72,9 @@ static clipseg_status add(struct output *output, const struct answer *answer, cl
     return status;
 }
 
-const struct format format_overlay = {
-    "overlay", ".overlay.png", "the picture with the find tinted, per prompt", true, true, NULL, add, NULL};
+const struct format format_overlay = {.name = "overlay",
+                                      .suffix = ".overlay.png",
+                                      .help = "the picture with the find tinted, per prompt",
+                                      .per_prompt = true,
+                                      .needs_probability = true,
+                                      .add = add};
