@@ -1,14 +1,21 @@
 /* huggingface.c: the weights of a Hugging Face directory, whole or in shards. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/json.h"
 #include "checkpoint/files.h"
+#include "checkpoint/kind.h"
 #include "checkpoint/list.h"
-#include "checkpoint/safetensors.h"
 
-#define WHOLE "model.safetensors"
-#define INDEX "model.safetensors.index.json"
+/* Whole files and indices of shards, best first; what a file holds is judged by its content. */
+static const struct {
+    const char *name;
+    bool index;
+} candidates[] = {{"model.safetensors", false},
+                  {"model.safetensors.index.json", true},
+                  {"pytorch_model.bin", false},
+                  {"pytorch_model.bin.index.json", true}};
 
 static clipseg_status read_file(struct checkpoint *checkpoint, const struct file_source *source,
                                 const char *name, clipseg_error *error)
@@ -18,7 +25,7 @@ static clipseg_status read_file(struct checkpoint *checkpoint, const struct file
     size_t size;
     clipseg_status status = file_source_read(source, checkpoint, name, &data, &size, &file, error);
 
-    return status ? status : safetensors_read(checkpoint, file, data, size, error);
+    return status ? status : weights_read(checkpoint, file, data, size, error);
 }
 
 /* A shard's name stays inside the directory. */
@@ -83,13 +90,13 @@ static clipseg_status check_index(const struct checkpoint *checkpoint, json_t *w
 }
 
 static clipseg_status read_sharded(struct checkpoint *checkpoint, const struct file_source *source,
-                                   clipseg_error *error)
+                                   const char *index, clipseg_error *error)
 {
     const unsigned char *data;
     const char *file;
     size_t size;
     json_t *root = NULL, *weight_map;
-    clipseg_status status = file_source_read(source, checkpoint, INDEX, &data, &size, &file, error);
+    clipseg_status status = file_source_read(source, checkpoint, index, &data, &size, &file, error);
 
     if (status || (status = json_parse(&root, data, size, file, CLIPSEG_ERROR_MODEL, error)) != CLIPSEG_OK)
         return status;
@@ -104,20 +111,32 @@ static clipseg_status read_sharded(struct checkpoint *checkpoint, const struct f
     return status;
 }
 
+/* "safetensors" becomes "safetensors, sharded". */
+static clipseg_status note_shards(struct checkpoint *checkpoint, clipseg_error *error)
+{
+    char format[64];
+    int length = snprintf(format, sizeof format, "%s, sharded", checkpoint->format);
+
+    checkpoint->format = checkpoint_keep_string(checkpoint, format, (size_t)length);
+    return checkpoint->format ? CLIPSEG_OK : error_memory(error);
+}
+
 clipseg_status huggingface_read(struct checkpoint *checkpoint, const struct file_source *source,
                                 clipseg_error *error)
 {
-    clipseg_status status;
+    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
+        clipseg_status status;
 
-    checkpoint->format = "safetensors";
-    if (file_source_has(source, WHOLE)) {
-        status = read_file(checkpoint, source, WHOLE, error);
+        if (!file_source_has(source, candidates[i].name))
+            continue;
+        if (candidates[i].index) {
+            status = read_sharded(checkpoint, source, candidates[i].name, error);
+            return status ? status : note_shards(checkpoint, error);
+        }
+        status = read_file(checkpoint, source, candidates[i].name, error);
         return status ? status : checkpoint_sort(checkpoint, error);
     }
-    if (file_source_has(source, INDEX)) {
-        checkpoint->format = "safetensors, sharded";
-        return read_sharded(checkpoint, source, error);
-    }
-    return error_set(error, CLIPSEG_ERROR_MODEL, "%s: no " WHOLE " (nor " INDEX "): no model directory",
+    return error_set(error, CLIPSEG_ERROR_MODEL,
+                     "%s: no weights: want model.safetensors or pytorch_model.bin (or their .index.json)",
                      checkpoint->name);
 }

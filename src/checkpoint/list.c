@@ -65,6 +65,39 @@ bool checkpoint_add_text(struct checkpoint *checkpoint, const char *name, const 
     return true;
 }
 
+bool checkpoint_replace_text(struct checkpoint *checkpoint, const char *name, const char *content)
+{
+    const char *kept = content ? checkpoint_keep_string(checkpoint, content, strlen(content)) : NULL;
+    size_t i = 0;
+
+    while (i < checkpoint->text_count && strcmp(checkpoint->texts[i].name, name) != 0)
+        i++;
+    if (content && !kept)
+        return false;
+    if (kept && i == checkpoint->text_count)
+        return checkpoint_add_text(checkpoint, name, kept, strlen(kept));
+    if (kept)
+        checkpoint->texts[i] = (clipseg_file){checkpoint->texts[i].name, kept, strlen(kept)};
+    else if (i < checkpoint->text_count)
+        checkpoint->texts[i] = checkpoint->texts[--checkpoint->text_count];
+    return true;
+}
+
+bool checkpoint_take_over(struct checkpoint *checkpoint, struct checkpoint *from)
+{
+    for (; from->map_count; from->map_count--)
+        if (!checkpoint_add_map(checkpoint, from->maps[from->map_count - 1]))
+            return false;
+    for (; from->string_count; from->string_count--) {
+        void *list = checkpoint->strings;
+        if (!grow(&list, checkpoint->string_count, sizeof *checkpoint->strings))
+            return false;
+        checkpoint->strings = list;
+        checkpoint->strings[checkpoint->string_count++] = from->strings[from->string_count - 1];
+    }
+    return true;
+}
+
 static int compare_names(const void *a, const void *b)
 {
     return strcmp(((const struct tensor *)a)->name, ((const struct tensor *)b)->name);

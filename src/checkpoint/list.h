@@ -10,6 +10,12 @@ bool checkpoint_add_map(struct checkpoint *checkpoint, struct file_map map);
 bool checkpoint_add_tensor(struct checkpoint *checkpoint, const struct tensor *tensor);
 bool checkpoint_add_text(struct checkpoint *checkpoint, const char *name, const void *data, size_t size);
 
+/* Other content for a text of this name, kept by the checkpoint; NULL: the text goes. */
+bool checkpoint_replace_text(struct checkpoint *checkpoint, const char *name, const char *content);
+
+/* Maps and strings of `from` become those of `checkpoint`. */
+bool checkpoint_take_over(struct checkpoint *checkpoint, struct checkpoint *from);
+
 /* Sort by name and refuse names that occur twice. */
 clipseg_status checkpoint_sort(struct checkpoint *checkpoint, clipseg_error *error);
 

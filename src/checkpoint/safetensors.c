@@ -89,17 +89,14 @@ static clipseg_status read_tensor(struct tensor *tensor, const char *name, const
                              error)) != 0 ||
         (status = read_sizes(info, "data_offsets", 2, offsets, &count, file, name, error)) != 0)
         return status;
-    for (size_t i = 0; i < tensor->rank; i++)
-        if (!size_multiply(tensor->count, tensor->shape[i], &tensor->count))
-            return error_set(error, CLIPSEG_ERROR_MODEL, "%s: tensor \"%s\": its shape is too large", file,
-                             name);
+    if (!tensor_measure(tensor, &bytes))
+        return error_set(error, CLIPSEG_ERROR_MODEL, "%s: tensor \"%s\": its shape is too large", file, name);
     if (count != 2 || offsets[0] > offsets[1] || offsets[1] > data_size)
         return error_set(error, CLIPSEG_ERROR_MODEL,
                          "%s: tensor \"%s\": data_offsets outside the file's %zu bytes of "
                          "data; the file may be cut off: get it again",
                          file, name, data_size);
-    if (!size_multiply(tensor->count, tensor_type_size(tensor->type), &bytes) ||
-        bytes != offsets[1] - offsets[0])
+    if (bytes != offsets[1] - offsets[0])
         return error_set(error, CLIPSEG_ERROR_MODEL,
                          "%s: tensor \"%s\": shape and dtype need %zu bytes, data_offsets "
                          "give %zu",

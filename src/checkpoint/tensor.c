@@ -1,6 +1,7 @@
 /* tensor.c: element types and their conversion to float32. */
 #include <string.h>
 
+#include "base/checked.h"
 #include "checkpoint/list.h"
 
 static const struct {
@@ -31,6 +32,15 @@ bool tensor_type_find(const char *name, enum tensor_type *type)
             return true;
         }
     return false;
+}
+
+bool tensor_measure(struct tensor *tensor, size_t *bytes)
+{
+    tensor->count = 1;
+    for (size_t i = 0; i < tensor->rank; i++)
+        if (!size_multiply(tensor->count, tensor->shape[i], &tensor->count))
+            return false;
+    return size_multiply(tensor->count, types[tensor->type].size, bytes);
 }
 
 static float float_from_bits(uint32_t bits)
@@ -81,11 +91,9 @@ static void read_doubles(const unsigned char *data, size_t count, float *out)
     }
 }
 
-void tensor_read_f32(const struct tensor *tensor, size_t first, size_t count, float *out)
+static void read_elements(enum tensor_type type, const unsigned char *data, size_t count, float *out)
 {
-    const unsigned char *data = tensor->data + first * types[tensor->type].size;
-
-    switch (tensor->type) {
+    switch (type) {
     case TENSOR_F16:
         read_halves(data, count, out);
         break;
@@ -99,4 +107,23 @@ void tensor_read_f32(const struct tensor *tensor, size_t first, size_t count, fl
         memcpy(out, data, count * sizeof *out);
         break;
     }
+}
+
+/* The element of this number in row-major order, for tensors that torch wrote as views (transposed ones). */
+static const unsigned char *find_element(const struct tensor *tensor, size_t number)
+{
+    size_t offset = 0;
+
+    for (size_t i = tensor->rank; i-- > 0; number /= tensor->shape[i])
+        offset += number % tensor->shape[i] * tensor->stride[i];
+    return tensor->data + offset * types[tensor->type].size;
+}
+
+void tensor_read_f32(const struct tensor *tensor, size_t first, size_t count, float *out)
+{
+    if (!tensor->strided)
+        read_elements(tensor->type, tensor->data + first * types[tensor->type].size, count, out);
+    else
+        for (size_t i = 0; i < count; i++)
+            read_elements(tensor->type, find_element(tensor, first + i), 1, out + i);
 }

@@ -16,7 +16,8 @@ struct facts {
     size_t parameters, bytes;
 };
 
-static clipseg_status read_facts(struct facts *facts, const char *name, clipseg_error *error)
+static clipseg_status read_facts(struct facts *facts, const char *name, const char *clip,
+                                 clipseg_error *error)
 {
     char path[4096];
     clipseg_status status;
@@ -24,7 +25,8 @@ static clipseg_status read_facts(struct facts *facts, const char *name, clipseg_
     if (!strcmp(name, "demo") && demo_file_count)
         status = checkpoint_open_memory(&facts->checkpoint, name, demo_files, demo_file_count, error);
     else if ((status = model_resolve(name, path, sizeof path, error)) == CLIPSEG_OK)
-        status = checkpoint_open(&facts->checkpoint, path, error);
+        status = clip ? checkpoint_open_original(&facts->checkpoint, path, clip, error)
+                      : checkpoint_open(&facts->checkpoint, path, error);
     if (status || (status = config_read(&facts->config, &facts->checkpoint, error)) != CLIPSEG_OK ||
         (status = preprocess_read(&facts->preprocess, &facts->checkpoint, error)) != CLIPSEG_OK)
         return status;
@@ -144,9 +146,9 @@ static clipseg_status print_json(const struct facts *facts, clipseg_error *error
 
 /* With --verify the model is opened as for use: every tensor against the configuration, every weight a
  * number. */
-static clipseg_status verify(const char *name, clipseg_error *error)
+static clipseg_status verify(const char *name, const char *clip, clipseg_error *error)
 {
-    struct model_choice choice = {.model = name, .quiet = true};
+    struct model_choice choice = {.model = name, .clip = clip, .quiet = true};
     clipseg_model *model = NULL;
     clipseg_status status = model_choose(&model, &choice, error);
 
@@ -157,11 +159,12 @@ static clipseg_status verify(const char *name, clipseg_error *error)
 static int run(int count, char **arguments)
 {
     bool json = false, tensors = false, check = false, quiet = false;
-    const char *name = NULL;
+    const char *name = NULL, *clip = NULL;
     struct facts facts = {0};
     clipseg_error error;
     const struct option options[] = {
         {'m', "model", "MODEL", "another way to name the model", OPTION_TEXT, &name, NULL},
+        {0, "clip", "DIR", "as in segment", OPTION_TEXT, &clip, NULL},
         {0, "tensors", NULL, "list every tensor", OPTION_FLAG, &tensors, NULL},
         {0, "verify", NULL, "also check every tensor's shape and look for NaN and infinities", OPTION_FLAG,
          &check, NULL},
@@ -178,9 +181,9 @@ static int run(int count, char **arguments)
     if (!status && !name)
         name = count == 2 ? arguments[1] : getenv("CLIPSEG_MODEL") ? getenv("CLIPSEG_MODEL") : "demo";
     if (!status)
-        status = read_facts(&facts, name, &error);
+        status = read_facts(&facts, name, clip, &error);
     if (!status && check)
-        status = verify(name, &error);
+        status = verify(name, clip, &error);
     if (!status && json)
         status = print_json(&facts, &error);
     else if (!status)

@@ -89,18 +89,23 @@ clipseg_status model_choose(clipseg_model **model, const struct model_choice *ch
 {
     const char *name = choice->model ? choice->model : getenv("CLIPSEG_MODEL");
     clipseg_model_options options;
-    char path[4096];
+    char path[4096], clip[4096];
     clipseg_status status;
 
     clipseg_model_options_default(&options);
     options.cpu = choice->cpu ? choice->cpu : getenv("CLIPSEG_CPU");
     options.cpu = options.cpu && *options.cpu ? options.cpu : NULL;
     options.threads = choice->threads;
-    options.clip = choice->clip;
     if (name && *name && strcmp(name, "demo") != 0) {
+        if (choice->clip && (status = model_resolve(choice->clip, clip, sizeof clip, error)) != CLIPSEG_OK)
+            return status;
+        options.clip = choice->clip ? clip : NULL;
         status = model_resolve(name, path, sizeof path, error);
         return status ? status : clipseg_model_open(model, path, &options, error);
     }
+    if (choice->clip)
+        return error_set(error, CLIPSEG_ERROR_USAGE,
+                         "--clip belongs to an original decoder file: name it with -m");
     if (!demo_file_count)
         return error_set(error, CLIPSEG_ERROR_USAGE,
                          "no model: name one with -m DIR or $CLIPSEG_MODEL, for example a "

@@ -36,9 +36,11 @@ static clipseg_status parse(struct segment *s, int *count, char **arguments, cli
 {
     const struct option options[] = {
         {'m', "model", "MODEL",
-         "a Hugging Face directory, a hub id found in the cache, or demo (the built-in model); "
+         "a Hugging Face directory, a .gguf file, a hub id found in the cache, or demo (the built-in model); "
          "default $CLIPSEG_MODEL, else demo",
          OPTION_TEXT, &s->choice.model, NULL},
+        {0, "clip", "DIR", "the CLIP directory that belongs to an original decoder file (-m rd64-uni.pth)",
+         OPTION_TEXT, &s->choice.clip, NULL},
         {'p', "prompt", "TEXT", "what to look for; repeatable", OPTION_CALL, &s->prompts, prompts_add_text},
         {0, "prompts", "FILE", "prompts from a file, one per line", OPTION_CALL, &s->prompts,
          prompts_add_file},

@@ -87,11 +87,15 @@ static clipseg_status finish(clipseg_model **model, clipseg_model *made, clipseg
 clipseg_status clipseg_model_open(clipseg_model **model, const char *path,
                                   const clipseg_model_options *options, clipseg_error *error)
 {
+    clipseg_model_options complete = complete_options(options);
     clipseg_model *made = memory_zeroed(1, sizeof *made);
+    clipseg_status status;
 
     if (!made)
         return error_memory(error);
-    return finish(model, made, checkpoint_open(&made->checkpoint, path, error), options, error);
+    status = complete.clip ? checkpoint_open_original(&made->checkpoint, path, complete.clip, error)
+                           : checkpoint_open(&made->checkpoint, path, error);
+    return finish(model, made, status, &complete, error);
 }
 
 clipseg_status clipseg_model_open_memory(clipseg_model **model, const char *name, const clipseg_file *files,
