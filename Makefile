@@ -2,10 +2,11 @@
 BUILD ?= build/release
 SANITIZE ?= build/sanitize
 FUZZ ?= build/fuzz
+ARM ?= build/arm
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 
-.PHONY: all demo check check-peers check-sanitize lint format fuzz bench train install deb clean
+.PHONY: all demo check check-peers check-sanitize check-arm lint format fuzz bench train install deb clean
 
 all: $(BUILD)/build.ninja
 	@cmake --build $(BUILD) -j $(JOBS)
@@ -31,6 +32,14 @@ check-sanitize:
 	@cmake -S . -B $(SANITIZE) -G Ninja -DCLIPSEG_SANITIZE=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
 	@cmake --build $(SANITIZE) -j $(JOBS)
 	@tests/run $(SANITIZE)
+
+# The kernels and the library built for 64-bit ARM, under qemu, with the checkpoints of the repository.
+check-arm:
+	@tools/setup build test arm
+	@cmake --toolchain cmake/aarch64.cmake -S . -B $(ARM) -G Ninja -DCLIPSEG_STRICT=ON -DCLIPSEG_FIGURE=OFF \
+		-DCLIPSEG_TEST_DATA=$(CURDIR)/build/no-large-data >/dev/null
+	@cmake --build $(ARM) -j $(JOBS)
+	@CLIPSEG_EMULATOR=qemu-aarch64-static tests/run $(ARM)
 
 lint:
 	@tools/setup lint

@@ -21,6 +21,10 @@ static bool tier_runs(enum kernels_tier tier)
                __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
                __builtin_cpu_supports("avx512vl");
 #endif
+#if defined(__aarch64__)
+    case KERNELS_NEON: /* part of every 64-bit ARM */
+        return true;
+#endif
     default:
         return false;
     }
@@ -58,6 +62,10 @@ bool kernels_init(struct kernels *kernels, const char *cap)
         kernels_init_avx2(kernels);
     if (highest >= KERNELS_AVX512 && tier_runs(KERNELS_AVX512))
         kernels_init_avx512(kernels);
+#endif
+#if defined(__aarch64__)
+    if (highest >= KERNELS_NEON && tier_runs(KERNELS_NEON))
+        kernels_init_neon(kernels);
 #endif
     return true;
 }

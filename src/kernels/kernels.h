@@ -97,5 +97,6 @@ bool kernels_available(const char *name);
 void kernels_init_scalar(struct kernels *kernels);
 void kernels_init_avx2(struct kernels *kernels);
 void kernels_init_avx512(struct kernels *kernels);
+void kernels_init_neon(struct kernels *kernels);
 
 #endif
