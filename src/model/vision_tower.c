@@ -7,7 +7,11 @@
 
 #include <string.h>
 
+#include "base/checked.h"
 #include "model/position.h"
+
+/* Rows at which the matrix products have reached their speed. */
+#define ENOUGH_ROWS 480
 
 void vision_tower_take(struct vision_tower *tower, struct arena *arena, const struct config *config,
                        size_t side, size_t threads)
@@ -18,13 +22,16 @@ void vision_tower_take(struct vision_tower *tower, struct arena *arena, const st
     tower->side = side;
     tower->grid = side / config->patch;
     tower->rows = 1 + tower->grid * tower->grid;
-    block_scratch_take(&tower->block, arena, tower->rows, vision->hidden, vision->intermediate, vision->heads,
-                       1, tower->rows, threads);
+    tower->batch = size_min((ENOUGH_ROWS + tower->rows - 1) / tower->rows, VISION_MOST_PICTURES);
+    size_t rows = tower->batch * tower->rows;
+    block_scratch_take(&tower->block, arena, rows, vision->hidden, vision->intermediate, vision->heads,
+                       tower->batch, tower->rows, threads);
     tower->position = arena_take(arena, tower->rows * tower->block.hidden_stride, sizeof(float));
-    tower->pixels = arena_take(arena, 3 * side * side, sizeof(float));
-    tower->patches = arena_take(arena, tower->grid * tower->grid * matrix_stride(inputs), sizeof(float));
-    tower->hidden = arena_take(arena, tower->rows * tower->block.hidden_stride, sizeof(float));
-    tower->pooled = arena_take(arena, tower->block.hidden_stride, sizeof(float));
+    tower->pixels = arena_take(arena, tower->batch * 3 * side * side, sizeof(float));
+    tower->patches =
+        arena_take(arena, tower->batch * tower->grid * tower->grid * matrix_stride(inputs), sizeof(float));
+    tower->hidden = arena_take(arena, rows * tower->block.hidden_stride, sizeof(float));
+    tower->pooled = arena_take(arena, tower->batch * tower->block.hidden_stride, sizeof(float));
 }
 
 void vision_tower_prepare(struct vision_tower *tower, const struct clipseg_model *model)
@@ -35,37 +42,53 @@ void vision_tower_prepare(struct vision_tower *tower, const struct clipseg_model
                          tower->block.hidden_stride);
 }
 
-/* Every patch as one row in the order [channel][y][x]. */
-static void gather_patches(const struct vision_tower *tower, size_t patch)
+/* Every patch of one picture as one row in the order [channel][y][x]. pixels: [3, side, side] */
+static void gather_patches(const struct vision_tower *tower, size_t patch, const float *pixels,
+                           float *patches)
 {
     size_t stride = matrix_stride(3 * patch * patch), plane = tower->side * tower->side;
 
     for (size_t i = 0; i < tower->grid * tower->grid; i++) {
-        const float *corner = tower->pixels + i / tower->grid * patch * tower->side + i % tower->grid * patch;
-        float *out = tower->patches + i * stride;
+        const float *corner = pixels + i / tower->grid * patch * tower->side + i % tower->grid * patch;
+        float *out = patches + i * stride;
         for (size_t line = 0; line < 3 * patch; line++, out += patch)
             memcpy(out, corner + line / patch * plane + line % patch * tower->side, patch * sizeof(float));
     }
 }
 
-static void embed_patches(struct vision_tower *tower, const struct clipseg_model *model,
-                          const struct compute *compute)
+/* One picture's patches become its tokens; hidden: [rows, hidden] */
+static void embed_picture(const struct vision_tower *tower, const struct clipseg_model *model,
+                          const struct compute *compute, const float *patches, float *hidden)
 {
     const struct vision_weights *w = &model->weights.vision;
-    size_t hidden = model->config.vision.hidden, stride = tower->block.hidden_stride,
+    size_t size = model->config.vision.hidden, stride = tower->block.hidden_stride,
            patch = model->config.patch;
 
-    stage_enter(compute->stages, STAGE_PATCHES);
-    gather_patches(tower, patch);
-    for (size_t i = 0; i < hidden; i++)
-        tower->hidden[i] = w->class_embedding[i] + tower->position[i];
-    linear_apply(compute, &w->patch, tower->rows - 1, tower->patches, matrix_stride(3 * patch * patch),
-                 GEMM_NONE, NULL, tower->hidden + stride, stride);
+    for (size_t i = 0; i < size; i++)
+        hidden[i] = w->class_embedding[i] + tower->position[i];
+    linear_apply(compute, &w->patch, tower->rows - 1, patches, matrix_stride(3 * patch * patch), GEMM_NONE,
+                 NULL, hidden + stride, stride);
     for (size_t row = 1; row < tower->rows; row++)
-        for (size_t i = 0; i < hidden; i++)
-            tower->hidden[row * stride + i] += tower->position[row * stride + i];
+        for (size_t i = 0; i < size; i++)
+            hidden[row * stride + i] += tower->position[row * stride + i];
+}
+
+static void embed_patches(struct vision_tower *tower, const struct clipseg_model *model,
+                          const struct compute *compute, size_t count)
+{
+    size_t stride = tower->block.hidden_stride, patch = model->config.patch,
+           patches = tower->grid * tower->grid * matrix_stride(3 * patch * patch);
+
+    stage_enter(compute->stages, STAGE_PATCHES);
+    for (size_t i = 0; i < count; i++) {
+        gather_patches(tower, patch, tower->pixels + i * 3 * tower->side * tower->side,
+                       tower->patches + i * patches);
+        embed_picture(tower, model, compute, tower->patches + i * patches,
+                      tower->hidden + i * tower->rows * stride);
+    }
     stage_enter(compute->stages, STAGE_NORM);
-    layer_norm_apply(compute, &w->pre_norm, tower->rows, tower->hidden, stride, tower->hidden, stride);
+    layer_norm_apply(compute, &model->weights.vision.pre_norm, count * tower->rows, tower->hidden, stride,
+                     tower->hidden, stride);
 }
 
 /* If the decoder reads this layer, write what it needs of it; a layer may be listed more than once. */
@@ -85,15 +108,6 @@ static void reduce_layer(const struct vision_tower *tower, const struct clipseg_
     }
 }
 
-static size_t layers_to_run(const struct config *config, bool want_embedding)
-{
-    size_t deepest = 0;
-
-    for (size_t i = 0; i < config->extract_count; i++)
-        deepest = config->extract[i] > deepest ? config->extract[i] : deepest;
-    return want_embedding ? config->vision.layers : deepest + 1;
-}
-
 static void observe(const struct vision_tower *tower, size_t layer)
 {
     if (tower->observer)
@@ -101,31 +115,53 @@ static void observe(const struct vision_tower *tower, size_t layer)
                         tower->rows);
 }
 
-void vision_tower_apply(struct vision_tower *tower, const struct clipseg_model *model,
-                        const struct compute *compute, float *reduced, size_t reduced_stride,
-                        float *embedding)
+static struct attention attention_over(const struct vision_tower *tower, const struct clipseg_model *model,
+                                       size_t count)
+{
+    const struct tower_config *vision = &model->config.vision;
+
+    return (struct attention){.heads = vision->heads,
+                              .head_size = vision->hidden / vision->heads,
+                              .sequences = count,
+                              .length = tower->rows};
+}
+
+void vision_tower_reduce(struct vision_tower *tower, const struct clipseg_model *model,
+                         const struct compute *compute, float *reduced, size_t reduced_stride)
 {
     const struct config *config = &model->config;
-    const struct vision_weights *w = &model->weights.vision;
-    size_t hidden = config->vision.hidden, layers = layers_to_run(config, embedding != NULL);
-    struct attention attention = {.heads = config->vision.heads,
-                                  .head_size = hidden / config->vision.heads,
-                                  .sequences = 1,
-                                  .length = tower->rows};
+    struct attention attention = attention_over(tower, model, 1);
+    size_t deepest = 0;
 
-    embed_patches(tower, model, compute);
+    for (size_t i = 0; i < config->extract_count; i++)
+        deepest = size_max(deepest, config->extract[i]);
+    embed_patches(tower, model, compute, 1);
     observe(tower, 0);
-    for (size_t i = 0; i < layers; i++) {
-        block_apply_pre_norm(compute, &w->blocks[i], attention, &tower->block, tower->rows, tower->hidden);
+    for (size_t i = 0; i <= deepest; i++) {
+        block_apply_pre_norm(compute, &model->weights.vision.blocks[i], attention, &tower->block, tower->rows,
+                             tower->hidden);
         observe(tower, i + 1);
-        if (reduced)
-            reduce_layer(tower, model, compute, i, reduced, reduced_stride);
+        reduce_layer(tower, model, compute, i, reduced, reduced_stride);
     }
-    if (embedding) {
-        layer_norm_apply(compute, &w->post_norm, 1, tower->hidden, tower->block.hidden_stride, tower->pooled,
-                         tower->block.hidden_stride);
-        linear_apply(compute, &w->projection, 1, tower->pooled, tower->block.hidden_stride, GEMM_NONE, NULL,
-                     embedding, config->projection);
-    }
+    stage_enter(compute->stages, STAGE_OTHER);
+}
+
+/* Only the class token is read in the end, so the last block computes nothing else. */
+void vision_tower_embed(struct vision_tower *tower, const struct clipseg_model *model,
+                        const struct compute *compute, size_t count, float *embeddings)
+{
+    const struct vision_weights *w = &model->weights.vision;
+    struct attention attention = attention_over(tower, model, count);
+    size_t stride = tower->block.hidden_stride, last = model->config.vision.layers - 1;
+
+    embed_patches(tower, model, compute, count);
+    for (size_t i = 0; i < last; i++)
+        block_apply_pre_norm(compute, &w->blocks[i], attention, &tower->block, count * tower->rows,
+                             tower->hidden);
+    block_apply_pre_norm_first(compute, &w->blocks[last], attention, &tower->block, tower->hidden,
+                               tower->pooled);
+    layer_norm_apply(compute, &w->post_norm, count, tower->pooled, stride, tower->pooled, stride);
+    linear_apply(compute, &w->projection, count, tower->pooled, stride, GEMM_NONE, NULL, embeddings,
+                 model->config.projection);
     stage_enter(compute->stages, STAGE_OTHER);
 }

@@ -75,6 +75,8 @@ static void attend_task(void *context, size_t task, size_t worker)
     if (row >= span.count)
         return;
     size_t rows = size_min(QUERY_ROWS, span.count - row);
+    if (attention->queries)
+        rows = size_min(rows, attention->queries - row);
     size_t keys = attention->causal ? row + rows : span.count;
     kernels->gemm(&(struct gemm){.m = rows,
                                  .n = keys,
@@ -102,19 +104,16 @@ static void attend_task(void *context, size_t task, size_t worker)
 void attention_apply(const struct compute *compute, const struct attention *attention, const float *qkv,
                      size_t qkv_stride, float *out, size_t out_stride)
 {
-    struct job job = {compute,
-                      attention,
-                      qkv,
-                      out,
-                      qkv_stride,
-                      out_stride,
-                      (attention->length + QUERY_ROWS - 1) / QUERY_ROWS};
+    size_t longest = attention->queries ? size_min(attention->queries, attention->length) : attention->length;
+    struct job job = {
+        compute, attention, qkv, out, qkv_stride, out_stride, (longest + QUERY_ROWS - 1) / QUERY_ROWS};
     size_t pairs = attention->sequences * attention->heads;
 
     for (size_t i = 0; i < attention->sequences; i++) {
-        double tokens = (double)sequence_span(attention, i).count;
-        compute->stages->flops[compute->stages->current] +=
-            4.0 * tokens * tokens * (double)(attention->heads * attention->head_size);
+        size_t tokens = sequence_span(attention, i).count;
+        compute->stages->flops[compute->stages->current] += 4.0 * (double)tokens *
+                                                            (double)size_min(tokens, longest) *
+                                                            (double)(attention->heads * attention->head_size);
     }
     pool_run(compute->pool, pairs, pack_task, &job);
     pool_run(compute->pool, pairs * job.blocks, attend_task, &job);

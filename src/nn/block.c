@@ -1,4 +1,6 @@
 /* block.c: a transformer block, in CLIP's order (norm first) and in the decoder's (norm last). */
+#include <string.h>
+
 #include "nn/nn.h"
 
 void block_scratch_take(struct block_scratch *scratch, struct arena *arena, size_t rows, size_t hidden,
@@ -59,6 +61,33 @@ void block_apply_pre_norm(const struct compute *compute, const struct block *blo
     attend(compute, block, attention, s, rows, s->normed, x);
     normalize(compute, &block->norm2, s, rows, x, s->normed);
     mlp(compute, block, s, rows, s->normed, x);
+}
+
+void block_apply_pre_norm_first(const struct compute *compute, const struct block *block,
+                                struct attention attention, const struct block_scratch *s, const float *x,
+                                float *out)
+{
+    size_t length = attention.length, count = attention.sequences, bytes = block->norm1.size * sizeof *out;
+
+    attention.keys = s->keys;
+    attention.values = s->values;
+    attention.scores = s->scores;
+    attention.queries = 1;
+    normalize(compute, &block->norm1, s, count * length, x, s->normed);
+    stage_enter(compute->stages, STAGE_QKV);
+    linear_apply(compute, &block->qkv, count * length, s->normed, s->hidden_stride, GEMM_NONE, NULL, s->qkv,
+                 s->qkv_stride);
+    stage_enter(compute->stages, STAGE_ATTENTION);
+    attention_apply(compute, &attention, s->qkv, s->qkv_stride, s->attended, s->hidden_stride);
+    for (size_t i = 0; i < count; i++) { /* one row each from here on */
+        memcpy(out + i * s->hidden_stride, x + i * length * s->hidden_stride, bytes);
+        memmove(s->attended + i * s->hidden_stride, s->attended + i * length * s->hidden_stride, bytes);
+    }
+    stage_enter(compute->stages, STAGE_PROJECTION);
+    linear_apply(compute, &block->projection, count, s->attended, s->hidden_stride, GEMM_NONE, out, out,
+                 s->hidden_stride);
+    normalize(compute, &block->norm2, s, count, out, s->normed);
+    mlp(compute, block, s, count, s->normed, out);
 }
 
 void block_apply_post_norm(const struct compute *compute, const struct block *block,

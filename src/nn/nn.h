@@ -92,6 +92,7 @@ struct attention {
     size_t sequences;     /* independent ones, their tokens one after the other */
     const size_t *starts; /* [sequences + 1] row of the first token of each; NULL: all have `length` tokens */
     size_t length;        /* the (longest) sequence */
+    size_t queries;       /* compute only the first so many rows of each sequence; 0: all */
     float *keys, *values; /* scratch: attention_packed_size() floats each, aligned to 64 bytes */
     float *scores;        /* scratch: [threads][attention_scores_size()] */
 };
@@ -127,6 +128,13 @@ void block_scratch_take(struct block_scratch *scratch, struct arena *arena, size
 void block_apply_pre_norm(const struct compute *compute, const struct block *block,
                           struct attention attention, const struct block_scratch *scratch, size_t rows,
                           float *x);
+
+/* The same for the first row of every sequence alone, all of `attention.length`: what a last layer has to do
+ * when nothing but the class token is read. x: [sequences * length, hidden], unchanged; out: [sequences,
+ * hidden], both with scratch->hidden_stride. */
+void block_apply_pre_norm_first(const struct compute *compute, const struct block *block,
+                                struct attention attention, const struct block_scratch *scratch,
+                                const float *x, float *out);
 
 /* The decoder's order: x = norm1(x + attention(x)); x = norm2(x + mlp(x)). */
 void block_apply_post_norm(const struct compute *compute, const struct block *block,

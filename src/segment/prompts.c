@@ -4,7 +4,6 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "model/preprocess.h"
 #include "segment/session.h"
 
 /* A batch of texts that are not in the cache. */
@@ -93,15 +92,14 @@ static clipseg_status embed_picture(clipseg_session *s, const clipseg_prompt *pr
 {
     size_t size = s->model->config.projection;
     float weight = prompt->text ? prompt->image_weight : 1.0f;
-    clipseg_status status = preprocess_apply(&s->model->preprocess, &s->model->kernels, prompt->image,
-                                             s->vision.side, s->vision.pixels, error);
+    const clipseg_image *image = prompt->image;
+    clipseg_status status = clipseg_session_embed_images(s, &image, 1, s->image_embeddings, error);
 
     if (status)
         return status;
-    vision_tower_apply(&s->vision, s->model, &s->compute, NULL, 0, s->image_embedding);
     for (size_t i = 0; i < size; i++)
         embedding[i] =
-            weight * s->image_embedding[i] + (prompt->text ? (1.0f - weight) * embedding[i] : 0.0f);
+            weight * s->image_embeddings[i] + (prompt->text ? (1.0f - weight) * embedding[i] : 0.0f);
     return CLIPSEG_OK;
 }
 

@@ -28,7 +28,7 @@ static void take_workspace(clipseg_session *s, size_t side, size_t threads)
     s->lengths = arena_take(arena, s->text.max_sequences, sizeof *s->lengths);
     s->pending = arena_take(arena, s->text.max_sequences, sizeof *s->pending);
     s->text_embeddings = arena_take(arena, s->text.max_sequences * config->projection, sizeof(float));
-    s->image_embedding = arena_take(arena, config->projection, sizeof(float));
+    s->image_embeddings = arena_take(arena, s->vision.batch * config->projection, sizeof(float));
     if (!config->has_decoder)
         return;
     decoder_take(&s->decoder, arena, config, s->vision.grid, threads);
@@ -126,8 +126,8 @@ clipseg_status clipseg_session_set_image(clipseg_session *session, const clipseg
     status = preprocess_apply(&session->model->preprocess, &session->model->kernels, image,
                               session->vision.side, session->vision.pixels, error);
     if (!status) {
-        vision_tower_apply(&session->vision, session->model, &session->compute, session->reduced,
-                           session->decoder.stride, NULL);
+        vision_tower_reduce(&session->vision, session->model, &session->compute, session->reduced,
+                            session->decoder.stride);
         session->has_image = true;
         session->image_width = image->width;
         session->image_height = image->height;

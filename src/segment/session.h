@@ -23,11 +23,11 @@ struct clipseg_session {
     float *reduced;                   /* its features: [extract_count][rows, reduce] */
 
     struct prompt_cache cache;
-    int32_t *ids;           /* [text.max_rows]: the tokens of a batch of new texts */
-    size_t *lengths;        /* [text.max_sequences] */
-    size_t *pending;        /* [text.max_sequences]: which prompts they belong to */
-    float *text_embeddings; /* [text.max_sequences, projection] */
-    float *image_embedding; /* [projection] */
+    int32_t *ids;            /* [text.max_rows]: the tokens of a batch of new texts */
+    size_t *lengths;         /* [text.max_sequences] */
+    size_t *pending;         /* [text.max_sequences]: which prompts they belong to */
+    float *text_embeddings;  /* [text.max_sequences, projection] */
+    float *image_embeddings; /* [vision.batch, projection] */
 
     float *embeddings; /* [DECODER_BATCH, projection] */
     float *logits;     /* [DECODER_BATCH, side, side] */

@@ -137,13 +137,37 @@ static void a_forward_pass_allocates_nothing(void)
 
     REQUIRE(!clipseg_session_embed(session, &prompt, embedding, NULL));
     size_t before = allocations;
-    vision_tower_apply(&session->vision, model, &session->compute, session->reduced, session->decoder.stride,
-                       session->image_embedding);
+    vision_tower_reduce(&session->vision, model, &session->compute, session->reduced,
+                        session->decoder.stride);
+    vision_tower_embed(&session->vision, model, &session->compute, session->vision.batch,
+                       session->image_embeddings);
     text_tower_apply(&session->text, model, &session->compute, ids, lengths, 1, session->text_embeddings);
     decoder_apply(&session->decoder, model, &session->compute, session->reduced, embedding, 1, logits);
     CHECK(allocations == before);
     CHECK(before > 0);
     free(logits);
+    clipseg_session_close(&session);
+}
+
+/* However many pictures travel together, each gets what it gets alone. */
+static void pictures_together_equal_each_alone(void)
+{
+    clipseg_session *session = make_session(2, 0);
+    size_t size = model->config.projection, count = 2 * clipseg_session_batch(session) + 1;
+    const clipseg_image *images[2 * VISION_MOST_PICTURES + 1];
+    float *together = malloc(count * size * sizeof *together), alone[64];
+
+    CHECK(clipseg_session_batch(session) > 1);
+    for (size_t i = 0; i < count; i++)
+        images[i] = i % 3 == 1 ? &example : &picture;
+    REQUIRE(!clipseg_session_embed_images(session, images, count, together, NULL));
+    for (size_t i = 0; i < count; i++) {
+        clipseg_prompt prompt = clipseg_picture(images[i]);
+        CHECK(!clipseg_session_embed(session, &prompt, alone, NULL));
+        for (size_t k = 0; k < size; k++)
+            CHECK(fabsf(alone[k] - together[i * size + k]) <= 1e-5f * (1.0f + fabsf(alone[k])));
+    }
+    free(together);
     clipseg_session_close(&session);
 }
 
@@ -270,6 +294,7 @@ static const struct test tests[] = {
     {"same_bits_from_many_threads", same_bits_from_many_threads},
     {"known_texts_are_not_computed_again", known_texts_are_not_computed_again},
     {"a_forward_pass_allocates_nothing", a_forward_pass_allocates_nothing},
+    {"pictures_together_equal_each_alone", pictures_together_equal_each_alone},
     {"mixes_are_weighted_sums", mixes_are_weighted_sums},
     {"a_visual_prompt_leaves_the_current_picture_alone", a_visual_prompt_leaves_the_current_picture_alone},
     {"many_prompts_equal_one_at_a_time", many_prompts_equal_one_at_a_time},
