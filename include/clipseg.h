@@ -262,6 +262,14 @@ CLIPSEG_FALLIBLE clipseg_status clipseg_session_embed_images(clipseg_session *se
                                                              const clipseg_image *const *images, size_t count,
                                                              float *embeddings, clipseg_error *error);
 
+/* The square that the model sees of a picture, S x S: resized, and cut to the centre where the model wants
+ * that. Using it in place of the picture gives the same embedding. Any thread may call this while the session
+ * works, so that pictures can be decoded and made small beside it. prepared: freed with clipseg_image_free.
+ * Errors: MEMORY. */
+CLIPSEG_FALLIBLE clipseg_status clipseg_session_prepare_image(const clipseg_session *session,
+                                                              const clipseg_image *image,
+                                                              clipseg_image *prepared, clipseg_error *error);
+
 /* How many pictures go through the tower at once, 1 to 16: multiples of this use it best. */
 CLIPSEG_API size_t clipseg_session_batch(const clipseg_session *session);
 

@@ -65,6 +65,11 @@ typedef void enlarge_row_kernel(size_t width, const float *top, const float *bot
 typedef void normalize_row_kernel(size_t width, const uint8_t *rgb, const float scale[3],
                                   const float offset[3], float *red, float *green, float *blue);
 
+/* The products of many rows of bytes with one: out[r] = sum over i of x[r][i] * y[i], exact. Values of x and
+ * y lie in -127..127 and n is at most 65536, so that nothing overflows. */
+typedef void dot_bytes_kernel(size_t rows, size_t n, const int8_t *x, size_t x_stride, const int8_t *y,
+                              int32_t *out);
+
 /* A loop of independent fused multiply-adds for the benchmark: runs `iterations` rounds and returns the
  * number of floating-point operations done. *sink receives a value so that nothing is optimised away. */
 typedef double peak_kernel(size_t iterations, float *sink);
@@ -80,6 +85,7 @@ struct kernels {
     pack_columns_kernel *pack_columns;
     enlarge_row_kernel *enlarge_row;
     normalize_row_kernel *normalize_row;
+    dot_bytes_kernel *dot_bytes;
     peak_kernel *peak;
 };
 

@@ -2,6 +2,7 @@
 #include "model/preprocess.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/checked.h"
 #include "base/error.h"
@@ -42,26 +43,41 @@ static void find_scaling(const struct preprocess *preprocess, float scale[3], fl
     }
 }
 
-clipseg_status preprocess_apply(const struct preprocess *preprocess, const struct kernels *kernels,
-                                const clipseg_image *image, size_t side, float *pixels, clipseg_error *error)
+clipseg_status preprocess_resize(const struct preprocess *preprocess, const clipseg_image *image, size_t side,
+                                 uint8_t *rgb, clipseg_error *error)
 {
     struct framing f = find_framing(preprocess, image, side);
-    float scale[3], offset[3];
     size_t row_bytes, bytes;
     uint8_t *resized;
-    clipseg_status status;
 
+    if (f.width == side && f.height == side)
+        return image_resize(image->rgb, image->width, image->height, rgb, side, side, preprocess->filter,
+                            error);
     if (!size_multiply(f.width, 3, &row_bytes) || !size_multiply(row_bytes, f.height, &bytes) ||
         !(resized = memory_aligned(bytes, 1)))
         return error_memory(error);
-    status = image_resize(image->rgb, image->width, image->height, resized, f.width, f.height,
-                          preprocess->filter, error);
+    clipseg_status status = image_resize(image->rgb, image->width, image->height, resized, f.width, f.height,
+                                         preprocess->filter, error);
+    for (size_t y = 0; !status && y < side; y++)
+        memcpy(rgb + 3 * side * y, resized + (y + f.top) * row_bytes + 3 * f.left, 3 * side);
+    free(resized);
+    return status;
+}
+
+clipseg_status preprocess_apply(const struct preprocess *preprocess, const struct kernels *kernels,
+                                const clipseg_image *image, size_t side, float *pixels, clipseg_error *error)
+{
+    float scale[3], offset[3];
+    uint8_t *rgb = memory_aligned(side * side, 3);
+    clipseg_status status =
+        rgb ? preprocess_resize(preprocess, image, side, rgb, error) : error_memory(error);
+
     find_scaling(preprocess, scale, offset);
     for (size_t y = 0; !status && y < side; y++) {
         float *row = pixels + y * side;
-        kernels->normalize_row(side, resized + (y + f.top) * row_bytes + 3 * f.left, scale, offset, row,
-                               row + side * side, row + 2 * side * side);
+        kernels->normalize_row(side, rgb + 3 * side * y, scale, offset, row, row + side * side,
+                               row + 2 * side * side);
     }
-    free(resized);
+    free(rgb);
     return status;
 }

@@ -1,6 +1,9 @@
 /* images.c: pictures to CLIP's image embeddings, several at once. */
+#include <stdlib.h>
+
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/memory.h"
 #include "model/preprocess.h"
 #include "segment/session.h"
 
@@ -41,6 +44,22 @@ clipseg_status clipseg_session_embed_images(clipseg_session *session, const clip
                            embeddings + i * session->model->config.projection);
     }
     return CLIPSEG_OK;
+}
+
+clipseg_status clipseg_session_prepare_image(const clipseg_session *session, const clipseg_image *image,
+                                             clipseg_image *prepared, clipseg_error *error)
+{
+    size_t side = session->vision.side;
+    clipseg_image made = {.width = side, .height = side, .rgb = memory_aligned(side * side, 3)};
+    clipseg_status status = made.rgb
+                                ? preprocess_resize(&session->model->preprocess, image, side, made.rgb, error)
+                                : error_memory(error);
+
+    if (status)
+        free(made.rgb);
+    else
+        *prepared = made;
+    return status;
 }
 
 size_t clipseg_session_batch(const clipseg_session *session)

@@ -265,6 +265,43 @@ static void pixels_are_scaled_per_channel(void)
             CHECK(planes[c][x] == (float)rgb[3 * x + c] * scale[c] + offset[c]);
 }
 
+/* ---- bytes */
+
+/* count bytes whose last one ends at an unreadable page; `extreme` ones are all -127 or 127. */
+static int8_t *random_bytes(size_t count, bool extreme)
+{
+    int8_t *x = (int8_t *)guarded((count + 3) / 4) + (count + 3) / 4 * 4 - count;
+
+    for (size_t i = 0; i < count; i++)
+        x[i] = (int8_t)(extreme ? (test_random(&seed) < 0.0f ? -127 : 127) : 127.4f * test_random(&seed));
+    return x;
+}
+
+static void check_dot(size_t rows, size_t n, size_t stride, bool extreme)
+{
+    int8_t *x = random_bytes((rows - 1) * stride + n, extreme), *y = random_bytes(n, extreme);
+    int32_t *out = (int32_t *)(void *)guarded(rows);
+
+    if (extreme) /* the largest sum there can be */
+        memcpy(x, y, n);
+    kernels.dot_bytes(rows, n, x, stride, y, out);
+    for (size_t r = 0; r < rows; r++) {
+        int64_t sum = 0;
+        for (size_t i = 0; i < n; i++)
+            sum += (int64_t)x[r * stride + i] * y[i];
+        CHECK(out[r] == sum);
+    }
+}
+
+static void products_of_bytes_are_exact(void)
+{
+    for (size_t n = 1; n <= 200; n++)
+        check_dot(1 + n % 5, n, n + n % 3, n % 4 == 0);
+    check_dot(3, 512, 512, false);
+    check_dot(3, 512, 512, true);
+    check_dot(2, 65536, 65536, true);
+}
+
 static void unknown_tier_is_refused(void)
 {
     struct kernels table;
@@ -283,6 +320,7 @@ static const struct test tests[] = {
     {"softmax_of_large_numbers_stays_finite", softmax_of_large_numbers_stays_finite},
     {"enlargement_is_bilinear_then_sigmoid", enlargement_is_bilinear_then_sigmoid},
     {"pixels_are_scaled_per_channel", pixels_are_scaled_per_channel},
+    {"products_of_bytes_are_exact", products_of_bytes_are_exact},
     {"unknown_tier_is_refused", unknown_tier_is_refused},
 };
 

@@ -11,6 +11,7 @@ softmax_kernel avx2_softmax;
 pack_rows_kernel avx2_pack_rows;
 enlarge_row_kernel avx2_enlarge_row;
 normalize_row_kernel avx2_normalize_row;
+dot_bytes_kernel avx2_dot_bytes;
 peak_kernel avx2_peak;
 
 #if defined(__x86_64__)

@@ -7,6 +7,7 @@
 
 gemm_kernel avx512_gemm;
 softmax_kernel avx512_softmax;
+dot_bytes_kernel avx512_dot_bytes; /* needs VNNI */
 peak_kernel avx512_peak;
 
 #if defined(__x86_64__)

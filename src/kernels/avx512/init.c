@@ -11,6 +11,8 @@ void kernels_init_avx512(struct kernels *kernels)
     kernels->gemm = avx512_gemm;
     kernels->softmax = avx512_softmax;
     kernels->peak = avx512_peak;
+    if (__builtin_cpu_supports("avx512vnni"))
+        kernels->dot_bytes = avx512_dot_bytes;
 }
 
 #endif

@@ -14,6 +14,7 @@ void kernels_init_neon(struct kernels *kernels)
     kernels->pack_rows = neon_pack_rows;
     kernels->enlarge_row = neon_enlarge_row;
     kernels->normalize_row = neon_normalize_row;
+    kernels->dot_bytes = neon_dot_bytes;
     kernels->peak = neon_peak;
 }
 

@@ -10,6 +10,7 @@ softmax_kernel neon_softmax;
 pack_rows_kernel neon_pack_rows;
 enlarge_row_kernel neon_enlarge_row;
 normalize_row_kernel neon_normalize_row;
+dot_bytes_kernel neon_dot_bytes;
 peak_kernel neon_peak;
 
 #if defined(__aarch64__)

@@ -14,6 +14,7 @@ void kernels_init_scalar(struct kernels *kernels)
         .pack_columns = scalar_pack_columns,
         .enlarge_row = scalar_enlarge_row,
         .normalize_row = scalar_normalize_row,
+        .dot_bytes = scalar_dot_bytes,
         .peak = scalar_peak,
     };
 }

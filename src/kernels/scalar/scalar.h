@@ -12,6 +12,7 @@ pack_rows_kernel scalar_pack_rows;
 pack_columns_kernel scalar_pack_columns;
 enlarge_row_kernel scalar_enlarge_row;
 normalize_row_kernel scalar_normalize_row;
+dot_bytes_kernel scalar_dot_bytes;
 peak_kernel scalar_peak;
 
 float scalar_activate(float x, enum gemm_activation activation);
