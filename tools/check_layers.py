@@ -9,7 +9,8 @@ ALLOWED = {
     "base": set(), "kernels": {"base"}, "nn": {"base", "kernels"}, "checkpoint": {"base"}, "text": {"base"},
     "image": {"base", "kernels"}, "model": {"base", "kernels", "nn", "checkpoint", "text", "image"},
     "segment": {"base", "kernels", "nn", "model", "image", "checkpoint", "text"}, "output": {"base", "image"},
-    "cli": {"base", "kernels", "nn", "checkpoint", "text", "image", "model", "segment", "output"},
+    "cli": {"base", "kernels", "nn", "checkpoint", "text", "image", "model", "segment", "output", "index"},
+    "index": {"base", "kernels"},
 }
 LONGEST = 80
 

@@ -8,8 +8,10 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "cli/command.h"
+#include "cli/embedder.h"
 #include "cli/inputs.h"
 #include "cli/prompts.h"
+#include "index/vector.h"
 
 #define BAR 30
 
@@ -20,44 +22,29 @@ struct classify {
     size_t top, max_pixels;
     bool json;
     clipseg_model *model;
-    clipseg_session *session;
     clipseg_model_info info;
     clipseg_image_options image_options;
     struct inputs inputs;
-    float *image;        /* [embedding size] */
-    double *probability; /* [labels] */
-    size_t *order;       /* [labels], most probable first */
+    size_t failed;
+    int code;                    /* of the last failure */
+    float *image;                /* [embedding size] */
+    double *logit, *probability; /* [labels] */
+    size_t *order;               /* [labels], most probable first */
 };
 
-static void normalize(float *x, size_t size)
-{
-    double square = 0.0;
-
-    for (size_t i = 0; i < size; i++)
-        square += (double)x[i] * (double)x[i];
-    float factor = square > 0.0 ? (float)(1.0 / sqrt(square)) : 0.0f;
-    for (size_t i = 0; i < size; i++)
-        x[i] *= factor;
-}
-
-/* softmax(logit scale * cosine), CLIP's logits_per_image */
+/* CLIP's logits_per_image, and their softmax. image: [embedding size], of length 1 */
 static void compare(struct classify *c)
 {
     size_t size = c->info.embedding_size;
     double largest = -INFINITY, sum = 0.0;
 
-    normalize(c->image, size);
     for (size_t i = 0; i < c->labels.count; i++) {
-        double cosine = 0.0;
-        for (size_t k = 0; k < size; k++)
-            cosine += (double)c->image[k] * (double)c->labels.embeddings[i * size + k];
-        c->probability[i] = (double)c->info.logit_scale * cosine;
-        largest = fmax(largest, c->probability[i]);
+        c->logit[i] =
+            (double)c->info.logit_scale * vector_product(c->image, c->labels.embeddings + i * size, size);
+        largest = fmax(largest, c->logit[i]);
     }
-    for (size_t i = 0; i < c->labels.count; i++) {
-        c->probability[i] = exp(c->probability[i] - largest);
-        sum += c->probability[i];
-    }
+    for (size_t i = 0; i < c->labels.count; i++)
+        sum += c->probability[i] = exp(c->logit[i] - largest);
     for (size_t i = 0; i < c->labels.count; i++)
         c->probability[i] /= sum;
 }
@@ -83,7 +70,8 @@ static void print_json(const struct classify *c, const char *path, size_t count)
     for (size_t i = 0; i < count; i++) {
         buffer_text(&text, i ? ", {\"label\": " : "{\"label\": ");
         buffer_json_string(&text, c->labels.items[c->order[i]].title);
-        buffer_format(&text, ", \"probability\": %.6g}", c->probability[c->order[i]]);
+        buffer_format(&text, ", \"probability\": %.6g, \"logit\": %.8g}", c->probability[c->order[i]],
+                      c->logit[c->order[i]]);
     }
     buffer_text(&text, "]}\n");
     if (!text.failed)
@@ -111,18 +99,22 @@ static void print_text(const struct classify *c, const char *path, size_t count)
     }
 }
 
-static clipseg_status classify_picture(struct classify *c, const char *path, clipseg_error *error)
+/* The next picture's embedding, or why there is none. */
+static clipseg_status take(void *context, size_t index, const float *embedding, const clipseg_error *failure,
+                           clipseg_error *error)
 {
-    clipseg_image image = {0};
-    clipseg_status status = input_load(path, &c->image_options, &image, error);
-    clipseg_prompt prompt = clipseg_picture(&image);
+    struct classify *c = context;
+    const char *path = c->inputs.items[index].path;
     size_t count = c->top && c->top < c->labels.count ? c->top : c->labels.count;
 
-    if (!status)
-        status = clipseg_session_embed(c->session, &prompt, c->image, error);
-    clipseg_image_free(&image);
-    if (status)
-        return status;
+    progress_end();
+    if (failure) {
+        c->code = fail(failure);
+        c->failed++;
+        return CLIPSEG_OK;
+    }
+    memcpy(c->image, embedding, c->info.embedding_size * sizeof *embedding);
+    vector_normalize(c->image, c->info.embedding_size);
     compare(c);
     sort_labels(c);
     if (c->json)
@@ -160,29 +152,39 @@ static clipseg_status parse(struct classify *c, int *count, char **arguments, cl
     return options_parse(&usage, count, arguments, error);
 }
 
-static clipseg_status prepare(struct classify *c, clipseg_error *error)
+/* Once for all pictures. */
+static clipseg_status embed_labels(struct classify *c, clipseg_error *error)
 {
+    clipseg_session *session = NULL;
     clipseg_session_options options;
-    clipseg_status status;
 
-    clipseg_image_options_default(&c->image_options);
-    c->image_options.max_pixels = c->max_pixels ? c->max_pixels : c->image_options.max_pixels;
     clipseg_session_options_default(&options);
     options.threads = c->choice.threads;
-    if ((status = model_choose(&c->model, &c->choice, error)) != CLIPSEG_OK ||
-        (status = clipseg_session_create(&c->session, c->model, &options, error)) != CLIPSEG_OK ||
-        (status = prompts_embed(&c->labels, c->model, c->session, &c->image_options, c->choice.quiet,
-                                error)) != CLIPSEG_OK)
+    clipseg_status status = clipseg_session_create(&session, c->model, &options, error);
+    if (!status)
+        status = prompts_embed(&c->labels, c->model, session, &c->image_options, c->choice.quiet, error);
+    clipseg_session_close(&session);
+    for (size_t i = 0; !status && i < c->labels.count; i++)
+        vector_normalize(c->labels.embeddings + i * c->info.embedding_size, c->info.embedding_size);
+    return status;
+}
+
+static clipseg_status prepare(struct classify *c, clipseg_error *error)
+{
+    clipseg_status status = model_choose(&c->model, &c->choice, error);
+
+    if (status)
         return status;
+    clipseg_image_options_default(&c->image_options);
+    c->image_options.max_pixels = c->max_pixels ? c->max_pixels : c->image_options.max_pixels;
     clipseg_model_get_info(c->model, &c->info);
     c->image = memory_aligned(c->info.embedding_size, sizeof *c->image);
+    c->logit = memory_zeroed(c->labels.count, sizeof *c->logit);
     c->probability = memory_zeroed(c->labels.count, sizeof *c->probability);
     c->order = memory_zeroed(c->labels.count, sizeof *c->order);
-    if (!c->image || !c->probability || !c->order)
+    if (!c->image || !c->logit || !c->probability || !c->order)
         return error_memory(error);
-    for (size_t i = 0; i < c->labels.count; i++)
-        normalize(c->labels.embeddings + i * c->info.embedding_size, c->info.embedding_size);
-    return CLIPSEG_OK;
+    return embed_labels(c, error);
 }
 
 static clipseg_status begin(struct classify *c, int count, char **arguments, clipseg_error *error)
@@ -198,35 +200,39 @@ static clipseg_status begin(struct classify *c, int count, char **arguments, cli
     return status ? status : prepare(c, error);
 }
 
-static int work(struct classify *c)
+static clipseg_status work(struct classify *c, clipseg_error *error)
 {
-    size_t failed = 0;
-    int code = 0;
+    struct embedder embedder = {.model = c->model,
+                                .count = c->inputs.count,
+                                .threads = c->choice.threads,
+                                .image_options = c->image_options,
+                                .take = take,
+                                .context = c};
+    const char **paths = inputs_paths(&c->inputs, error);
 
-    for (size_t i = 0; i < c->inputs.count && !signals_stop(); i++) {
-        clipseg_error error;
-        if (classify_picture(c, c->inputs.items[i].path, &error) == CLIPSEG_OK)
-            continue;
-        code = fail(&error);
-        failed++;
-    }
-    if (signals_stop())
-        return signals_stop();
-    return failed && c->inputs.is_batch ? CLIPSEG_ERROR_PARTIAL : code;
+    if (!paths)
+        return CLIPSEG_ERROR_MEMORY;
+    embedder.paths = paths;
+    progress_enable(!c->choice.quiet && c->inputs.count > 1);
+    clipseg_status status = embedder_run(&embedder, error);
+    free(paths);
+    return status;
 }
 
 static int run(int count, char **arguments)
 {
     struct classify c = {0};
     clipseg_error error;
-    int code = begin(&c, count, arguments, &error) ? fail(&error) : work(&c);
+    int code = begin(&c, count, arguments, &error) || work(&c, &error) ? fail(&error) : signals_stop();
 
+    if (!code && c.failed)
+        code = c.inputs.is_batch ? CLIPSEG_ERROR_PARTIAL : c.code;
     inputs_free(&c.inputs);
     prompts_free(&c.labels);
     free(c.image);
+    free(c.logit);
     free(c.probability);
     free(c.order);
-    clipseg_session_close(&c.session);
     clipseg_model_close(&c.model);
     return code;
 }

@@ -240,6 +240,17 @@ clipseg_status input_load(const char *path, const clipseg_image_options *options
     return status;
 }
 
+const char **inputs_paths(const struct inputs *inputs, clipseg_error *error)
+{
+    const char **paths = memory_zeroed(inputs->count, sizeof *paths);
+
+    for (size_t i = 0; paths && i < inputs->count; i++)
+        paths[i] = inputs->items[i].path;
+    if (!paths)
+        error_memory(error);
+    return paths;
+}
+
 void inputs_free(struct inputs *inputs)
 {
     for (size_t i = 0; i < inputs->count; i++) {

@@ -26,6 +26,10 @@ clipseg_status inputs_collect(struct inputs *inputs, char **operands, size_t cou
 /* Two inputs whose results would have one name are an error. Errors: USAGE, MEMORY. */
 clipseg_status inputs_check_names(const struct inputs *inputs, clipseg_error *error);
 
+/* The paths alone: [count], to be freed; what they point to belongs to the inputs. NULL: memory is out, as
+ * `error` says. */
+const char **inputs_paths(const struct inputs *inputs, clipseg_error *error);
+
 void inputs_free(struct inputs *inputs);
 
 /* Decode the picture at a path of the inputs, or on stdin. Errors: IO, IMAGE, MEMORY. */
