@@ -6,7 +6,7 @@
 
 const struct subcommand *const subcommands[] = {&command_segment,
                                                 &command_classify,
-                                                &command_embed,
+                                                &command_embed, &command_index, &command_search,
                                                 &command_info,
                                                 &command_tokenize,
                                                 &command_bench,

@@ -1,56 +1,15 @@
 /* figure.c: the picture and one titled heatmap per prompt, side by side; drawn by a module that is opened on
  * first use. */
-#include <dlfcn.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "output/figure/figure.h"
 #include "output/output.h"
 
-#define MODULE "clipseg-figure.so"
-#ifndef CLIPSEG_MODULE_DIRECTORY
-#define CLIPSEG_MODULE_DIRECTORY "/usr/local/lib/clipseg"
-#endif
-
-/* In `directory`, or NULL. */
-static void *open_module(const char *directory, size_t length)
-{
-    char path[4096];
-    int size = snprintf(path, sizeof path, "%.*s/" MODULE, (int)length, directory);
-
-    return size > 0 && (size_t)size < sizeof path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
-}
-
-/* Beside the executable, as it is built; else where it was installed. */
-static figure_function *find_function(clipseg_error *error)
-{
-    char self[4096];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self);
-    void *module = NULL;
-    figure_function *function = NULL;
-
-    while (length > 0 && self[length - 1] != '/')
-        length--;
-    if (length > 0)
-        module = open_module(self, (size_t)length);
-    if (!module)
-        module = open_module(CLIPSEG_MODULE_DIRECTORY, strlen(CLIPSEG_MODULE_DIRECTORY));
-    void *symbol = module ? dlsym(module, FIGURE_FUNCTION) : NULL;
-    memcpy(&function, &symbol, sizeof function); /* C has no cast from object to function pointers */
-    if (!function)
-        error_set(error, CLIPSEG_ERROR_USAGE,
-                  "figure: " MODULE " cannot be opened; build with -DCLIPSEG_FIGURE=ON and "
-                  "install cairo and pango");
-    return function;
-}
-
 /* One block: the panels, and behind them the pixels of the heatmaps. */
 struct state {
-    figure_function *function;
     size_t height; /* of a heatmap; its width is that of the logits */
     uint8_t *pixels;
     struct figure_panel panels[]; /* [1 + prompt_count] */
@@ -68,15 +27,15 @@ static clipseg_status begin(struct output *output, clipseg_error *error)
 {
     const struct result *r = output->result;
     size_t height = heatmap_height(r), panels = (r->prompt_count + 1) * sizeof(struct figure_panel);
-    figure_function *function = find_function(error);
     struct state *state;
+    clipseg_status status = figure_check(error);
 
-    if (!function)
-        return CLIPSEG_ERROR_USAGE;
+    if (status)
+        return status;
     state = memory_zeroed(1, sizeof *state + panels + r->prompt_count * r->size * height * 3);
     if (!state)
         return error_memory(error);
-    *state = (struct state){.function = function, .height = height};
+    state->height = height;
     state->pixels = (uint8_t *)state->panels + panels;
     state->panels[0] = (struct figure_panel){"", r->image->rgb, r->image->width, r->image->height};
     output->state = state;
@@ -101,16 +60,9 @@ static clipseg_status add(struct output *output, const struct answer *answer, cl
 static clipseg_status end(struct output *output, clipseg_error *error)
 {
     struct state *state = output->state;
-    struct figure figure = {output->result->prompt_count + 1, state->panels};
-    struct figure_picture picture = {0};
-    clipseg_status status = CLIPSEG_OK;
+    struct figure figure = {.count = output->result->prompt_count + 1, .panels = state->panels};
 
-    if (state->function(&figure, &picture))
-        status = error_memory(error);
-    if (!status)
-        status = png_write(output->stream, PNG_RGB8, picture.width, picture.height, picture.rgb, NULL, error);
-    free(picture.rgb);
-    return status;
+    return figure_write(&figure, output->stream, error);
 }
 
 const struct format format_figure = {.name = "figure",

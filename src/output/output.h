@@ -72,6 +72,22 @@ struct png_palette {
 clipseg_status png_write(FILE *stream, enum png_layout layout, size_t width, size_t height,
                          const void *pixels, const struct png_palette *palette, clipseg_error *error);
 
+/* ---- overlay.c */
+
+/* The picture with what is above the threshold tinted and outlined, the rest a little dimmed. probability:
+ * [height, width]; rgb: [height, width, 3], may be the picture's own. */
+void overlay_paint(const clipseg_image *image, const float *probability, float threshold,
+                   const uint8_t colour[3], uint8_t *rgb);
+
+/* ---- figure_module.c */
+
+struct figure;
+
+/* Draw a figure (figure/figure.h) and write it as PNG; figure_check says beforehand whether that is possible.
+ * Errors: USAGE (no module), IO, MEMORY. */
+clipseg_status figure_check(clipseg_error *error);
+clipseg_status figure_write(const struct figure *figure, FILE *stream, clipseg_error *error);
+
 /* ---- colour.c */
 
 void colour_viridis(float value, uint8_t rgb[3]); /* 0..1, clamped; NaN as 0 */

@@ -50,22 +50,31 @@ static void paint(const struct scene *s, size_t x, size_t y, const uint8_t *from
     }
 }
 
-static clipseg_status add(struct output *output, const struct answer *answer, clipseg_error *error)
+void overlay_paint(const clipseg_image *image, const float *probability, float threshold,
+                   const uint8_t colour[3], uint8_t *rgb)
 {
-    const clipseg_image *image = output->result->image;
-    struct scene scene = {
-        .image = image, .probability = answer->probability, .threshold = output->result->threshold};
-    uint8_t *rgb = memory_aligned(image->width * image->height, 3);
+    struct scene scene = {.image = image,
+                          .probability = probability,
+                          .threshold = threshold,
+                          .line = size_max(1, (size_min(image->width, image->height) + 150) / 300),
+                          .colour = {colour[0], colour[1], colour[2]}};
 
-    if (!rgb)
-        return error_memory(error);
-    scene.line = size_max(1, (size_min(image->width, image->height) + 150) / 300);
-    colour_label(answer->prompt + 1, scene.colour);
     for (size_t y = 0; y < image->height; y++)
         for (size_t x = 0; x < image->width; x++) {
             size_t pixel = 3 * (y * image->width + x);
             paint(&scene, x, y, image->rgb + pixel, rgb + pixel);
         }
+}
+
+static clipseg_status add(struct output *output, const struct answer *answer, clipseg_error *error)
+{
+    const clipseg_image *image = output->result->image;
+    uint8_t colour[3], *rgb = memory_aligned(image->width * image->height, 3);
+
+    if (!rgb)
+        return error_memory(error);
+    colour_label(answer->prompt + 1, colour);
+    overlay_paint(image, answer->probability, output->result->threshold, colour, rgb);
     clipseg_status status =
         png_write(output->stream, PNG_RGB8, image->width, image->height, rgb, NULL, error);
     free(rgb);

@@ -14,11 +14,14 @@
 #define FONT "Sans 13"
 #define MOST_COLUMNS 5
 #define TITLE_LINES 2
+#define HEADING_FONT "Sans Bold 18"
+#define HEADING_SPACE 16
 
 __attribute__((visibility("default"))) figure_function clipseg_figure_draw;
 
 struct layout {
     size_t columns, rows, panel_height, title_height;
+    size_t heading_height; /* with the space below it */
 };
 
 /* As many columns as fill the rows evenly: 6 panels are 3 + 3, 7 are 4 + 3. */
@@ -32,7 +35,7 @@ static struct layout find_layout(const struct figure *figure)
     l.columns = (figure->count + l.rows - 1) / l.rows;
     ratio = ratio > 3.0 ? 3.0 : ratio < 1.0 / 6.0 ? 1.0 / 6.0 : ratio;
     l.panel_height = (size_t)(PANEL_WIDTH * ratio + 0.5);
-    l.title_height = 0;
+    l.title_height = l.heading_height = 0;
     return l;
 }
 
@@ -69,6 +72,47 @@ static size_t measure_titles(const struct figure *figure)
     cairo_destroy(cairo);
     cairo_surface_destroy(surface);
     return (size_t)tallest;
+}
+
+/* One line over the whole width. */
+static PangoLayout *make_heading(cairo_t *cairo, const struct figure *figure, const struct layout *l)
+{
+    PangoLayout *heading = pango_cairo_create_layout(cairo);
+    PangoFontDescription *font = pango_font_description_from_string(HEADING_FONT);
+
+    pango_layout_set_font_description(heading, font);
+    pango_font_description_free(font);
+    pango_layout_set_width(heading, (int)(l->columns * (PANEL_WIDTH + GAP) - GAP) * PANGO_SCALE);
+    pango_layout_set_height(heading, -1);
+    pango_layout_set_ellipsize(heading, PANGO_ELLIPSIZE_END);
+    pango_layout_set_text(heading, figure->heading, -1);
+    return heading;
+}
+
+static size_t measure_heading(const struct figure *figure, const struct layout *l)
+{
+    if (!figure->heading)
+        return 0;
+    cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, 8, 8);
+    cairo_t *cairo = cairo_create(surface);
+    PangoLayout *heading = make_heading(cairo, figure, l);
+    int height;
+
+    pango_layout_get_pixel_size(heading, NULL, &height);
+    g_object_unref(heading);
+    cairo_destroy(cairo);
+    cairo_surface_destroy(surface);
+    return (size_t)height + HEADING_SPACE;
+}
+
+static void draw_heading(cairo_t *cairo, const struct figure *figure, const struct layout *l)
+{
+    PangoLayout *heading = make_heading(cairo, figure, l);
+
+    cairo_set_source_rgb(cairo, 0.13, 0.13, 0.15);
+    cairo_move_to(cairo, MARGIN, MARGIN);
+    pango_cairo_show_layout(cairo, heading);
+    g_object_unref(heading);
 }
 
 static cairo_surface_t *to_surface(const struct figure_panel *panel)
@@ -151,16 +195,20 @@ int clipseg_figure_draw(const struct figure *figure, struct figure_picture *pict
     struct layout l = find_layout(figure);
 
     l.title_height = measure_titles(figure);
+    l.heading_height = measure_heading(figure, &l);
     size_t cell = l.title_height + (l.title_height ? TITLE_SPACE : 0) + l.panel_height;
     int width = (int)(2 * MARGIN + l.columns * PANEL_WIDTH + (l.columns - 1) * GAP);
-    int height = (int)(2 * MARGIN + l.rows * cell + (l.rows - 1) * GAP);
+    int height = (int)(l.heading_height + 2 * MARGIN + l.rows * cell + (l.rows - 1) * GAP);
     cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
     cairo_t *cairo = cairo_create(surface);
 
     cairo_set_source_rgb(cairo, 1, 1, 1);
     cairo_paint(cairo);
+    if (figure->heading)
+        draw_heading(cairo, figure, &l);
     for (size_t i = 0; i < figure->count; i++) {
-        size_t x = MARGIN + i % l.columns * (PANEL_WIDTH + GAP), y = MARGIN + i / l.columns * (cell + GAP);
+        size_t x = MARGIN + i % l.columns * (PANEL_WIDTH + GAP);
+        size_t y = MARGIN + l.heading_height + i / l.columns * (cell + GAP);
         draw_panel(cairo, &figure->panels[i], &l, (double)x, (double)y);
     }
     int result = cairo_surface_status(surface) ? -1 : to_picture(surface, picture);

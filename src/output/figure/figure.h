@@ -12,6 +12,7 @@ struct figure_panel {
 };
 
 struct figure {
+    const char *heading; /* above all panels; NULL for none */
     size_t count;
     const struct figure_panel *panels;
 };

@@ -1,0 +1,12 @@
+# index and search keep their table of pictures in SQLite; without it both say that they were left out.
+file(GLOB INDEX_SOURCES CONFIGURE_DEPENDS src/index/*.c)
+file(GLOB SEARCH_SOURCES CONFIGURE_DEPENDS src/cli/search/*.c)
+if(CLIPSEG_SEARCH)
+  pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+  add_library(index_objects OBJECT ${INDEX_SOURCES})
+  target_link_libraries(index_objects PUBLIC settings PkgConfig::SQLITE)
+  target_sources(command_objects PRIVATE ${SEARCH_SOURCES})
+  target_compile_definitions(command_objects PRIVATE CLIPSEG_SEARCH)
+  target_sources(command PRIVATE $<TARGET_OBJECTS:index_objects>)
+  target_link_libraries(command PRIVATE PkgConfig::SQLITE)
+endif()
