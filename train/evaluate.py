@@ -10,7 +10,9 @@ TP / (1 + TP + FP + FN) (CLIPSeg, PhraseCut), printed as mean over samples.
   absent    asked for something that is not there: the share of scenes of which less than 1 % is painted
   near      the same with something similar, or the right thing in another colour
   classify  pictures of single things, the most similar of 200 names
---dump writes the scenes, masks and prompts of the first kinds, for comparison with the command (compare.py).
+  search    the same pictures searched for each of these names: how often the first one found shows it
+--dump writes the scenes, masks and prompts of the first kinds and the single things, for comparison with the command
+(compare.py, compare_clip.py).
 """
 import argparse
 import json
@@ -122,18 +124,35 @@ def dump_sample(folder, kind, number, made):
     return {"name": f"{kind}-{number:03d}", "kind": kind, "text": text}
 
 
-def classification(model, w, count):
+def single_things(w, count):
+    """The names' things, and pictures with the number of the thing that each shows."""
     rng = np.random.default_rng(95000)
     chosen = rng.permutation(len(w.things))[:NAMES]
-    texts = model.embed([f"a photo of a {w.names_of[i][0]}." for i in chosen])
-    right = 0
+    made = []
     for _ in range(count):
         k = int(rng.integers(NAMES))
         style = int(rng.choice(w.styles(int(chosen[k]))))
-        picture = scenes.visual_prompt(rng, w, scenes.Instance(int(chosen[k]), style, ""), network.SIDE)
-        image = network.encode_images(model.network, network.pixels(picture[None]))[1]
-        right += w.names_of[chosen[int(network.similarity(image, texts).argmax())]][0] == w.names_of[chosen[k]][0]
-    return right / count
+        made.append((k, scenes.visual_prompt(rng, w, scenes.Instance(int(chosen[k]), style, ""), network.SIDE)))
+    return chosen, made
+
+
+def classify_and_search(model, w, count, dump):
+    """Two things of one name count as the same."""
+    chosen, made = single_things(w, count)
+    names = [w.names_of[i][0] for i in chosen]
+    shown = [names[k] for k, _ in made]
+    texts = model.embed([f"a photo of a {n}." for n in names])
+    images = torch.cat([network.encode_images(model.network, network.pixels(p[None]))[1] for _, p in made])
+    similarity = network.similarity(images, texts).numpy()
+    right = np.mean([names[best] == name for best, name in zip(similarity.argmax(1), shown)])
+    first = np.mean([shown[similarity[:, names.index(n)].argmax()] == n for n in sorted(set(shown))])
+    if dump:
+        os.makedirs(f"{dump}/single", exist_ok=True)
+        for number, (_, picture) in enumerate(made):
+            Image.fromarray(picture).save(f"{dump}/single/{number:03d}.png")
+        json.dump({"names": names, "shown": shown, "classify": float(right), "search": float(first)},
+                  open(f"{dump}/single.json", "w"), indent=1)
+    return float(right), float(first)
 
 
 def main():
@@ -160,8 +179,8 @@ def main():
                     index.append(dict(dump_sample(args.dump, kind, number, made), value=float(values[-1])))
             figures[kind] = float(np.mean(values))
             print(f"{kind:9s} {figures[kind]:.3f}", flush=True)
-        figures["classify"] = classification(model, w, args.scenes)
-        print(f"classify  {figures['classify']:.3f}")
+        figures["classify"], figures["search"] = classify_and_search(model, w, args.scenes, args.dump)
+        print(f"classify  {figures['classify']:.3f}\nsearch    {figures['search']:.3f}")
     if args.json:
         json.dump(dict(figures, scenes=args.scenes), open(args.json, "w"), indent=1)
     if args.dump:

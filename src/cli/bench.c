@@ -15,7 +15,8 @@
 struct bench {
     struct model_choice choice;
     size_t counts[MOST_COUNTS], count_number, repeat, input_size;
-    bool json;
+    bool json, search;
+    size_t vectors, dimension; /* --search */
     clipseg_model *model;
     clipseg_session *session;
     clipseg_image image;
@@ -246,9 +247,25 @@ static clipseg_status measure(struct bench *b, clipseg_error *error)
     return status;
 }
 
+static int run_search(const struct bench *b)
+{
+    const char *cpu = b->choice.cpu ? b->choice.cpu : getenv("CLIPSEG_CPU");
+    const struct bench_search asked = {b->vectors, b->dimension, b->choice.threads, cpu && *cpu ? cpu : NULL,
+                                       b->json};
+    clipseg_error error;
+    clipseg_status status = CLIPSEG_OK;
+
+    if (!b->vectors || b->vectors > UINT32_MAX || !b->dimension || b->dimension > 16384)
+        status = error_set(&error, CLIPSEG_ERROR_USAGE,
+                           "--vectors, --dimensions: want at least 1, and at most 16384 dimensions");
+    if (!status)
+        status = bench_search(&asked, &error);
+    return status ? fail(&error) : 0;
+}
+
 static int run(int count, char **arguments)
 {
-    struct bench b = {.counts = {1, 4}, .count_number = 2, .repeat = 5};
+    struct bench b = {.counts = {1, 4}, .count_number = 2, .repeat = 5, .vectors = 1000000, .dimension = 512};
     clipseg_error error;
     const struct option options[] = {
         {'m', "model", "MODEL", "as in segment", OPTION_TEXT, &b.choice.model, NULL},
@@ -257,6 +274,12 @@ static int run(int count, char **arguments)
          set_counts},
         {0, "repeat", "N", "runs of which the median is printed; default 5", OPTION_SIZE, &b.repeat, NULL},
         {0, "input-size", "N", "as in segment", OPTION_SIZE, &b.input_size, NULL},
+        {0, "search", NULL, "time a search among random vectors in memory instead", OPTION_FLAG, &b.search,
+         NULL},
+        {0, "vectors", "N", "with --search: how many; default 1000000, which take 2.6 GB", OPTION_SIZE,
+         &b.vectors, NULL},
+        {0, "dimensions", "N", "with --search: numbers in each; default 512", OPTION_SIZE, &b.dimension,
+         NULL},
         {'t', "threads", "N", "as in segment", OPTION_SIZE, &b.choice.threads, NULL},
         {0, "cpu", "NAME", "as in segment", OPTION_TEXT, &b.choice.cpu, NULL},
         {0, "json", NULL, "print one JSON object", OPTION_FLAG, &b.json, NULL},
@@ -274,6 +297,8 @@ static int run(int count, char **arguments)
             error_set(&error, CLIPSEG_ERROR_USAGE, "bench takes no operands, found \"%.60s\"", arguments[1]);
     if (!status && (b.repeat < 1 || b.repeat > MOST_REPEATS))
         status = error_set(&error, CLIPSEG_ERROR_USAGE, "--repeat: want 1 to %d", MOST_REPEATS);
+    if (!status && b.search)
+        return run_search(&b);
     if (!status)
         status = prepare(&b, &error);
     if (!status && !b.model->config.has_decoder)

@@ -15,8 +15,8 @@ struct subcommand {
     int (*run)(int count, char **arguments); /* arguments[0] is the subcommand's name */
 };
 
-extern const struct subcommand command_segment, command_classify, command_embed, command_index, command_search, command_info,
-    command_tokenize, command_bench;
+extern const struct subcommand command_segment, command_classify, command_embed, command_index,
+    command_search, command_info, command_tokenize, command_bench;
 extern const struct subcommand *const subcommands[]; /* ends with NULL */
 
 /* ---- options.c */
@@ -89,5 +89,16 @@ int signals_stop(void);
 void progress_show(size_t done, size_t total, const char *name);
 void progress_end(void);
 void progress_enable(bool enabled);
+
+/* ---- search/bench_search.c */
+
+struct bench_search {
+    size_t vectors, dimension, threads;
+    const char *cpu;
+    bool json;
+};
+
+/* Time searches among random vectors in memory, and print that. Errors: USAGE, MEMORY. */
+clipseg_status bench_search(const struct bench_search *asked, clipseg_error *error);
 
 #endif

@@ -10,8 +10,17 @@ static int say(int count, char **arguments)
 
     (void)count;
     error_set(&error, CLIPSEG_ERROR_USAGE,
-              "%s: this clipseg was built without it; build with -DCLIPSEG_SEARCH=ON and SQLite", arguments[0]);
+              "%s: this clipseg was built without it; build with -DCLIPSEG_SEARCH=ON and SQLite",
+              arguments[0]);
     return fail(&error);
+}
+
+clipseg_status bench_search(const struct bench_search *asked, clipseg_error *error)
+{
+    (void)asked;
+    return error_set(
+        error, CLIPSEG_ERROR_USAGE,
+        "--search: this clipseg was built without it; build with -DCLIPSEG_SEARCH=ON and SQLite");
 }
 
 const struct subcommand command_index = {"index", "build or refresh an index of pictures (left out)", say};

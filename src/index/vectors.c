@@ -139,13 +139,19 @@ static clipseg_status write_at(const struct vectors_writer *writer, const void *
     return CLIPSEG_OK;
 }
 
+void vectors_format(void *page, size_t dimension, uint64_t identity)
+{
+    const struct header header = {
+        .magic = MAGIC, .version = VERSION, .dimension = (uint32_t)dimension, .identity = identity};
+
+    memcpy(page, &header, sizeof header);
+}
+
 static clipseg_status start_file(struct vectors_writer *writer, clipseg_error *error)
 {
-    struct header header = {.magic = MAGIC,
-                            .version = VERSION,
-                            .dimension = (uint32_t)writer->dimension,
-                            .identity = writer->identity};
+    struct header header;
 
+    vectors_format(&header, writer->dimension, writer->identity);
     if (ftruncate(writer->descriptor, PAGE))
         return failed(writer, error);
     return write_at(writer, &header, sizeof header, 0, error);

@@ -92,6 +92,9 @@ void vectors_close(struct vectors *vectors);
 
 /* ---- writing */
 
+/* The first page of a file, for one that is made in memory. page: 4096 zeros */
+void vectors_format(void *page, size_t dimension, uint64_t identity);
+
 /* Open for changes; a file that does not exist, or is empty, is made with this dimension and identity.
  * Errors: IO (somebody else is writing, damaged, another dimension), MEMORY. */
 clipseg_status vectors_write_open(struct vectors_writer *writer, const char *path, size_t dimension,
