@@ -2,7 +2,7 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-target_compile_definitions(command_objects PRIVATE
+target_compile_definitions(output_objects PRIVATE
   CLIPSEG_MODULE_DIRECTORY="${CMAKE_INSTALL_FULL_LIBDIR}/clipseg")
 install(TARGETS command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS shared LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})

@@ -100,6 +100,44 @@ void buffer_json_string(struct buffer *buffer, const char *text)
     buffer_append(buffer, "\"", 1);
 }
 
+void buffer_xml(struct buffer *buffer, const char *text)
+{
+    for (const unsigned char *s = (const unsigned char *)text; *s;) {
+        size_t length = utf8_length(s);
+        const char *name = *s == '&'    ? "&amp;"
+                           : *s == '<'  ? "&lt;"
+                           : *s == '>'  ? "&gt;"
+                           : *s == '"'  ? "&quot;"
+                           : *s == '\'' ? "&apos;"
+                                        : NULL;
+        /* line ends and tabs would be normalised to spaces in an attribute */
+        if (name)
+            buffer_text(buffer, name);
+        else if (*s == '\t' || *s == '\n' || *s == '\r')
+            buffer_format(buffer, "&#%d;", *s);
+        else if (!length || *s < 0x20 || (*s == 0xef && s[1] == 0xbf && s[2] >= 0xbe))
+            buffer_text(buffer, "\xef\xbf\xbd");
+        else
+            buffer_append(buffer, s, length);
+        s += length ? length : 1;
+    }
+}
+
+void buffer_base64(struct buffer *buffer, const void *data, size_t size)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *bytes = data;
+
+    for (size_t i = 0; i < size; i += 3) {
+        size_t left = size - i;
+        unsigned value = (unsigned)bytes[i] << 16 | (left > 1 ? (unsigned)bytes[i + 1] << 8 : 0) |
+                         (left > 2 ? (unsigned)bytes[i + 2] : 0);
+        char four[4] = {digits[value >> 18], digits[value >> 12 & 63],
+                        left > 1 ? digits[value >> 6 & 63] : '=', left > 2 ? digits[value & 63] : '='};
+        buffer_append(buffer, four, 4);
+    }
+}
+
 void buffer_free(struct buffer *buffer)
 {
     free(buffer->data);

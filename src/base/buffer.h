@@ -17,6 +17,10 @@ void buffer_text(struct buffer *buffer, const char *text);
 __attribute__((format(printf, 2, 3))) void buffer_format(struct buffer *buffer, const char *format, ...);
 /* `text` as a JSON string with quotes; invalid UTF-8 becomes U+FFFD. */
 void buffer_json_string(struct buffer *buffer, const char *text);
+/* `text` as XML in an element or an attribute; what XML cannot hold becomes U+FFFD. */
+void buffer_xml(struct buffer *buffer, const char *text);
+/* The bytes as base64 with padding. */
+void buffer_base64(struct buffer *buffer, const void *data, size_t size);
 void buffer_free(struct buffer *buffer);
 
 #endif

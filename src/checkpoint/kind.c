@@ -72,12 +72,17 @@ static const char *find_sentence(const unsigned char *data, size_t size)
                "download the file again";
     if (is_tar(data, size))
         return "is a tar archive: unpack it, or if it is a model of torch 0.1, save it with a newer torch";
-    if (begins(data, size, "\x1f\x8b") || begins(data, size, "\xfd""7zXZ") || begins(data, size, "\x28\xb5\x2f\xfd"))
+    if (begins(data, size, "\x1f\x8b") ||
+        begins(data, size,
+               "\xfd"
+               "7zXZ") ||
+        begins(data, size, "\x28\xb5\x2f\xfd"))
         return "is compressed; unpack it first";
     if (begins(data, size, "\x89HDF"))
         return "is an HDF5 file (Keras, TensorFlow): want the PyTorch or safetensors weights of the model";
     if (data[0] == 0x80 && size > 1 && data[1] <= 5)
-        return "is a Python pickle, but not one that torch.save wrote; nothing in it was run. Save the model's "
+        return "is a Python pickle, but not one that torch.save wrote; nothing in it was run. Save the "
+               "model's "
                "state_dict() with safetensors";
     if (data[0] == '{' || data[0] == '[')
         return "is a JSON text, not a file of weights";
@@ -94,7 +99,8 @@ clipseg_status refuse_file(const char *file, const unsigned char *data, size_t s
     for (size_t i = 0; i < 4 && i < size; i++)
         snprintf(bytes + 3 * i, sizeof bytes - 3 * i, " %02x", data[i]);
     return error_set(error, CLIPSEG_ERROR_MODEL,
-                     "%s: begins with the bytes%s: neither safetensors nor GGUF nor a torch file", file, bytes);
+                     "%s: begins with the bytes%s: neither safetensors nor GGUF nor a torch file", file,
+                     bytes);
 }
 
 clipseg_status weights_read(struct checkpoint *checkpoint, const char *file, const unsigned char *data,

@@ -1,10 +1,10 @@
 /* original.c: from the names of timojl/clipseg to those of Hugging Face's CLIPSeg.
  *
  *     film_mul, film_add, reduces.N            decoder.(the same)
- *     blocks.N.self_attn.in_proj_{weight,bias} decoder.layers.N.self_attn.{q,k,v}_proj.{weight,bias}, a third each
- *     blocks.N.self_attn.out_proj              decoder.layers.N.self_attn.out_proj
- *     blocks.N.linear1, linear2, norm1, norm2  decoder.layers.N.mlp.fc1, mlp.fc2, layer_norm1, layer_norm2
- *     trans_conv, trans_conv.{0,2,4}           decoder.transposed_convolution(.{0,2,4})
+ *     blocks.N.self_attn.in_proj_{weight,bias} decoder.layers.N.self_attn.{q,k,v}_proj.{weight,bias}, a third
+ * each blocks.N.self_attn.out_proj              decoder.layers.N.self_attn.out_proj blocks.N.linear1,
+ * linear2, norm1, norm2  decoder.layers.N.mlp.fc1, mlp.fc2, layer_norm1, layer_norm2 trans_conv,
+ * trans_conv.{0,2,4}           decoder.transposed_convolution(.{0,2,4})
  *
  * `reduce` and whatever else lies there is unused. */
 #include "checkpoint/original.h"
@@ -164,14 +164,15 @@ static clipseg_status fill_config(json_t *config, const struct checkpoint *decod
     bool known = !plain && json_is_array(layers) && json_array_size(layers) == reductions;
 
     if (simple == complex_head || !reduce || !inner_size)
-        return error_set(error, CLIPSEG_ERROR_MODEL,
-                         "%s: want an original CLIPSeg decoder: film_mul, blocks.0.linear1 and one head (trans_conv "
-                         "alone or trans_conv.0, .2, .4)",
-                         file);
+        return error_set(
+            error, CLIPSEG_ERROR_MODEL,
+            "%s: want an original CLIPSeg decoder: film_mul, blocks.0.linear1 and one head (trans_conv "
+            "alone or trans_conv.0, .2, .4)",
+            file);
     if (!known && reductions != 3)
         return error_set(error, CLIPSEG_ERROR_MODEL,
-                         "%s: has %zu reductions (reduces.N): only three are known, of the layers 3, 6 and 9", file,
-                         reductions);
+                         "%s: has %zu reductions (reduces.N): only three are known, of the layers 3, 6 and 9",
+                         file, reductions);
     if (json_object_set_new(config, "model_type", json_string("clipseg")) ||
         json_object_set_new(config, "reduce_dim", json_integer((json_int_t)reduce)) ||
         json_object_set_new(config, "decoder_intermediate_size", json_integer((json_int_t)inner_size)) ||
@@ -182,8 +183,8 @@ static clipseg_status fill_config(json_t *config, const struct checkpoint *decod
 }
 
 /* config.json with the decoder's part; without the CLIP processor's sizes, which are not CLIPSeg's. */
-static clipseg_status join_config(struct checkpoint *checkpoint, const struct checkpoint *decoder, bool *plain,
-                                  clipseg_error *error)
+static clipseg_status join_config(struct checkpoint *checkpoint, const struct checkpoint *decoder,
+                                  bool *plain, clipseg_error *error)
 {
     const clipseg_file *file = checkpoint_text(checkpoint, "config.json");
     json_t *config = NULL;

@@ -1,4 +1,5 @@
-/* pickle.c: a stack machine for the part of Python's pickle language that torch.save uses for a state_dict. */
+/* pickle.c: a stack machine for the part of Python's pickle language that torch.save uses for a state_dict.
+ */
 #include "checkpoint/pickle.h"
 
 #include <stdlib.h>
@@ -29,8 +30,8 @@ struct machine {
 static clipseg_status refuse(const struct machine *m, const char *what)
 {
     return error_set(m->error, CLIPSEG_ERROR_MODEL,
-                     "%s: byte %zu: opcode %s: %s: not the pickle of a state_dict; nothing in it was run", m->file,
-                     m->base + m->opcode, pickle_opcode_name(m->data[m->opcode]), what);
+                     "%s: byte %zu: opcode %s: %s: not the pickle of a state_dict; nothing in it was run",
+                     m->file, m->base + m->opcode, pickle_opcode_name(m->data[m->opcode]), what);
 }
 
 /* ---- lists that grow */
@@ -211,11 +212,12 @@ static clipseg_status push_global(struct machine *m, struct pickle_value global)
                          "model.state_dict() instead. Nothing in it was run",
                          m->file, m->base + m->opcode, shown(global.length), global.text,
                          shown(global.name_length), global.name);
-    return error_set(m->error, CLIPSEG_ERROR_MODEL,
-                     "%s: byte %zu: names the Python object %.*s.%.*s, which no state_dict needs; nothing in it "
-                     "was run. Do not open this file in Python unless you trust where it comes from",
-                     m->file, m->base + m->opcode, shown(global.length), global.text, shown(global.name_length),
-                     global.name);
+    return error_set(
+        m->error, CLIPSEG_ERROR_MODEL,
+        "%s: byte %zu: names the Python object %.*s.%.*s, which no state_dict needs; nothing in it "
+        "was run. Do not open this file in Python unless you trust where it comes from",
+        m->file, m->base + m->opcode, shown(global.length), global.text, shown(global.name_length),
+        global.name);
 }
 
 static clipseg_status read_global(struct machine *m)
@@ -559,7 +561,8 @@ static clipseg_status run(struct machine *m)
         if (m->at >= m->size)
             return error_set(m->error, CLIPSEG_ERROR_MODEL, "%s: byte %zu: the pickle has no end%s", m->file,
                              m->base + m->at,
-                             m->size == PICKLE_LARGEST ? " within the 4 MiB that are read" : ": cut off; get it again");
+                             m->size == PICKLE_LARGEST ? " within the 4 MiB that are read"
+                                                       : ": cut off; get it again");
         m->opcode = m->at++;
         status = run_opcode(m, m->data[m->opcode]);
     }
@@ -633,9 +636,9 @@ const struct pickle_value *pickle_member(const struct pickle *pickle, const stru
 const char *pickle_kind_name(enum pickle_kind kind)
 {
     static const char *const names[] = {
-        [PICKLE_NONE] = "None",        [PICKLE_BOOL] = "a truth value", [PICKLE_INTEGER] = "a number",
-        [PICKLE_FLOAT] = "a number",   [PICKLE_TEXT] = "a text",        [PICKLE_GLOBAL] = "a Python object",
-        [PICKLE_TUPLE] = "a tuple",    [PICKLE_LIST] = "a list",        [PICKLE_DICT] = "a dict",
+        [PICKLE_NONE] = "None",         [PICKLE_BOOL] = "a truth value", [PICKLE_INTEGER] = "a number",
+        [PICKLE_FLOAT] = "a number",    [PICKLE_TEXT] = "a text",        [PICKLE_GLOBAL] = "a Python object",
+        [PICKLE_TUPLE] = "a tuple",     [PICKLE_LIST] = "a list",        [PICKLE_DICT] = "a dict",
         [PICKLE_STORAGE] = "a storage", [PICKLE_TENSOR] = "a tensor"};
 
     return names[kind];

@@ -15,7 +15,7 @@ enum pickle_kind {
     PICKLE_INTEGER,
     PICKLE_FLOAT, /* its value is not kept */
     PICKLE_TEXT,
-    PICKLE_GLOBAL,  /* text: MODULE.NAME as far as the pickle's bytes go, see pickle_is_global */
+    PICKLE_GLOBAL, /* text: MODULE.NAME as far as the pickle's bytes go, see pickle_is_global */
     PICKLE_TUPLE,
     PICKLE_LIST,
     PICKLE_DICT,    /* items: key, value, key, value, ... */
@@ -25,13 +25,13 @@ enum pickle_kind {
 
 struct pickle_value {
     enum pickle_kind kind;
-    size_t at;         /* the byte of the pickle that made it, for messages */
-    int64_t number;    /* BOOL, INTEGER */
-    const char *text;  /* TEXT and GLOBAL: [length] in the pickle, not terminated */
+    size_t at;        /* the byte of the pickle that made it, for messages */
+    int64_t number;   /* BOOL, INTEGER */
+    const char *text; /* TEXT and GLOBAL: [length] in the pickle, not terminated */
     uint32_t length;
-    const char *name;  /* GLOBAL: [name_length] */
+    const char *name; /* GLOBAL: [name_length] */
     uint32_t name_length;
-    uint32_t *items;   /* [count] numbers of values; storages and tensors share those of a tuple */
+    uint32_t *items; /* [count] numbers of values; storages and tensors share those of a tuple */
     uint32_t count;
 };
 

@@ -39,9 +39,9 @@ static bool find_type(const struct pickle_value *global, enum tensor_type *type)
     static const struct {
         const char *name;
         enum tensor_type type;
-    } types[] = {{"FloatStorage", TENSOR_F32},    {"HalfStorage", TENSOR_F16},  {"BFloat16Storage", TENSOR_BF16},
-                 {"DoubleStorage", TENSOR_F64},   {"LongStorage", TENSOR_I64},  {"IntStorage", TENSOR_I32},
-                 {"ShortStorage", TENSOR_I16},    {"CharStorage", TENSOR_I8},   {"ByteStorage", TENSOR_U8},
+    } types[] = {{"FloatStorage", TENSOR_F32},  {"HalfStorage", TENSOR_F16}, {"BFloat16Storage", TENSOR_BF16},
+                 {"DoubleStorage", TENSOR_F64}, {"LongStorage", TENSOR_I64}, {"IntStorage", TENSOR_I32},
+                 {"ShortStorage", TENSOR_I16},  {"CharStorage", TENSOR_I8},  {"ByteStorage", TENSOR_U8},
                  {"BoolStorage", TENSOR_BOOL}};
 
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
@@ -52,8 +52,9 @@ static bool find_type(const struct pickle_value *global, enum tensor_type *type)
     return false;
 }
 
-clipseg_status torch_storage_read(struct torch_storage *storage, const char *file, const struct pickle *pickle,
-                                  const struct pickle_value *value, clipseg_error *error)
+clipseg_status torch_storage_read(struct torch_storage *storage, const char *file,
+                                  const struct pickle *pickle, const struct pickle_value *value,
+                                  clipseg_error *error)
 {
     const struct pickle_value *type = pickle_item(pickle, value, 1), *key = pickle_item(pickle, value, 2);
     const struct pickle_value *count = pickle_item(pickle, value, 4), *view = pickle_item(pickle, value, 5);
@@ -61,11 +62,13 @@ clipseg_status torch_storage_read(struct torch_storage *storage, const char *fil
     if (!pickle_is_text(pickle_item(pickle, value, 0), "storage") || type->kind != PICKLE_GLOBAL ||
         key->kind != PICKLE_TEXT || count->kind != PICKLE_INTEGER || count->number < 0 ||
         (view && view->kind != PICKLE_NONE))
-        return error_set(error, CLIPSEG_ERROR_MODEL,
-                         "%s: byte %zu: no storage as torch.save writes it (\"storage\", type, key, device, count)",
-                         file, value->at);
+        return error_set(
+            error, CLIPSEG_ERROR_MODEL,
+            "%s: byte %zu: no storage as torch.save writes it (\"storage\", type, key, device, count)", file,
+            value->at);
     if (!find_type(type, &storage->type))
-        return error_set(error, CLIPSEG_ERROR_MODEL, "%s: byte %zu: storage of type %.*s.%.*s: want numbers as a "
+        return error_set(error, CLIPSEG_ERROR_MODEL,
+                         "%s: byte %zu: storage of type %.*s.%.*s: want numbers as a "
                          "model has them (FloatStorage, HalfStorage, BFloat16Storage, ...)",
                          file, value->at, (int)type->length, type->text, (int)size_min(type->name_length, 60),
                          type->name);
@@ -86,7 +89,8 @@ struct place {
 
 static clipseg_status refuse(const struct place *place, const char *what)
 {
-    return error_set(place->error, CLIPSEG_ERROR_MODEL, "%s: tensor \"%s\": %s", place->file, place->name, what);
+    return error_set(place->error, CLIPSEG_ERROR_MODEL, "%s: tensor \"%s\": %s", place->file, place->name,
+                     what);
 }
 
 /* A tuple of whole numbers that are not negative. */
@@ -128,8 +132,9 @@ static bool inside(const struct tensor *tensor, size_t offset, size_t available)
 }
 
 /* _rebuild_tensor_v2(storage, offset, shape, strides, requires_grad, hooks) */
-static clipseg_status read_view(struct tensor *tensor, const struct place *place, const struct pickle_value *value,
-                                const struct torch_record *record, size_t available)
+static clipseg_status read_view(struct tensor *tensor, const struct place *place,
+                                const struct pickle_value *value, const struct torch_record *record,
+                                size_t available)
 {
     const struct pickle_value *offset = pickle_item(place->pickle, value, 1);
     const struct pickle_value *shape = pickle_item(place->pickle, value, 2);
@@ -138,9 +143,10 @@ static clipseg_status read_view(struct tensor *tensor, const struct place *place
 
     if (offset->kind != PICKLE_INTEGER || offset->number < 0)
         return refuse(place, "its offset is no whole number that is not negative");
-    if (!read_sizes(place->pickle, shape, tensor->shape) || !read_sizes(place->pickle, strides, tensor->stride) ||
-        shape->count != strides->count)
-        return refuse(place, "its shape and strides are not two tuples of up to 8 whole numbers, none negative");
+    if (!read_sizes(place->pickle, shape, tensor->shape) ||
+        !read_sizes(place->pickle, strides, tensor->stride) || shape->count != strides->count)
+        return refuse(place,
+                      "its shape and strides are not two tuples of up to 8 whole numbers, none negative");
     tensor->rank = shape->count;
     if (!tensor_measure(tensor, &bytes) || !inside(tensor, (size_t)offset->number, available))
         return refuse(place, "its shape, strides and offset reach outside its storage");
@@ -161,12 +167,13 @@ static clipseg_status read_tensor(struct tensor *tensor, const struct place *pla
         return status;
     const struct torch_record *record = torch_record_find(records, storage.key, storage.length);
     if (!record)
-        return error_set(place->error, CLIPSEG_ERROR_MODEL, "%s: tensor \"%s\": its storage \"%.*s\" is missing",
-                         place->file, place->name, (int)size_min(storage.length, 60), storage.key);
+        return error_set(place->error, CLIPSEG_ERROR_MODEL,
+                         "%s: tensor \"%s\": its storage \"%.*s\" is missing", place->file, place->name,
+                         (int)size_min(storage.length, 60), storage.key);
     if (!size_multiply(storage.count, tensor_type_size(storage.type), &bytes) || bytes != record->size)
         return error_set(place->error, CLIPSEG_ERROR_MODEL,
-                         "%s: tensor \"%s\": its storage holds %zu bytes, not %zu %s", place->file, place->name,
-                         record->size, storage.count, tensor_type_name(storage.type));
+                         "%s: tensor \"%s\": its storage holds %zu bytes, not %zu %s", place->file,
+                         place->name, record->size, storage.count, tensor_type_name(storage.type));
     *tensor = (struct tensor){.name = place->name, .type = storage.type, .file = place->file};
     return read_view(tensor, place, value, record, storage.count);
 }
@@ -175,7 +182,8 @@ static clipseg_status read_tensor(struct tensor *tensor, const struct place *pla
 static const struct pickle_value *find_dict(const struct pickle *pickle)
 {
     const struct pickle_value *root = &pickle->values[pickle->root];
-    const struct pickle_value *inner = root->kind == PICKLE_DICT ? pickle_member(pickle, root, "state_dict") : NULL;
+    const struct pickle_value *inner =
+        root->kind == PICKLE_DICT ? pickle_member(pickle, root, "state_dict") : NULL;
 
     return inner && inner->kind == PICKLE_DICT ? inner : root;
 }
@@ -191,7 +199,8 @@ clipseg_status torch_dict_read(struct checkpoint *checkpoint, const char *file, 
                          "%s: holds %s, want the tensors of a model by name (its state_dict)", file,
                          pickle_kind_name(dict->kind));
     for (size_t i = 0; i + 1 < dict->count; i += 2) {
-        const struct pickle_value *key = pickle_item(pickle, dict, i), *value = pickle_item(pickle, dict, i + 1);
+        const struct pickle_value *key = pickle_item(pickle, dict, i),
+                                  *value = pickle_item(pickle, dict, i + 1);
         struct place place = {file, "", pickle, error};
         struct tensor tensor;
         clipseg_status status;
@@ -199,7 +208,8 @@ clipseg_status torch_dict_read(struct checkpoint *checkpoint, const char *file, 
         if (value->kind != PICKLE_TENSOR)
             continue;
         if (key->kind != PICKLE_TEXT || !key->length || memchr(key->text, 0, key->length))
-            return error_set(error, CLIPSEG_ERROR_MODEL, "%s: byte %zu: a tensor without a name", file, value->at);
+            return error_set(error, CLIPSEG_ERROR_MODEL, "%s: byte %zu: a tensor without a name", file,
+                             value->at);
         place.name = checkpoint_keep_string(checkpoint, key->text, key->length);
         if (!place.name)
             return error_memory(error);

@@ -30,10 +30,12 @@ struct torch_storage {
     size_t length, count;
 };
 
-clipseg_status torch_storage_read(struct torch_storage *storage, const char *file, const struct pickle *pickle,
-                                  const struct pickle_value *value, clipseg_error *error);
+clipseg_status torch_storage_read(struct torch_storage *storage, const char *file,
+                                  const struct pickle *pickle, const struct pickle_value *value,
+                                  clipseg_error *error);
 
-/* Append all tensors of the dict that the pickle is (or of its member "state_dict"). Errors: MODEL, MEMORY. */
+/* Append all tensors of the dict that the pickle is (or of its member "state_dict"). Errors: MODEL, MEMORY.
+ */
 clipseg_status torch_dict_read(struct checkpoint *checkpoint, const char *file, const struct pickle *pickle,
                                const struct torch_records *records, clipseg_error *error);
 

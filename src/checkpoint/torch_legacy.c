@@ -86,7 +86,8 @@ static clipseg_status list_storages(const struct reading *r, const struct pickle
             return status;
         if (!size_multiply(storage.count, tensor_type_size(storage.type), &bytes))
             return refuse(r, "a storage that is too large");
-        records->list[records->count++] = (struct torch_record){storage.key, storage.length, NULL, bytes, storage.count};
+        records->list[records->count++] =
+            (struct torch_record){storage.key, storage.length, NULL, bytes, storage.count};
     }
     torch_records_sort(records);
     return CLIPSEG_OK;
@@ -100,7 +101,8 @@ static clipseg_status join_storages(const struct reading *r, struct torch_record
     for (size_t i = 0; i < records->count; i++) {
         const struct torch_record *record = &records->list[i];
         struct torch_record *before = kept ? &records->list[kept - 1] : NULL;
-        if (!before || before->length != record->length || memcmp(before->key, record->key, record->length) != 0)
+        if (!before || before->length != record->length ||
+            memcmp(before->key, record->key, record->length) != 0)
             records->list[kept++] = *record;
         else if (before->size != record->size || before->count != record->count)
             return refuse(r, "a storage with two sizes");

@@ -1,4 +1,5 @@
-/* torch_zip.c: torch.save since version 1.6: NAME/data.pkl and the storages NAME/data/KEY in a zip archive. */
+/* torch_zip.c: torch.save since version 1.6: NAME/data.pkl and the storages NAME/data/KEY in a zip archive.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -43,10 +44,11 @@ static const struct zip_member *find_member(const struct zip *zip, const char *f
 
 static clipseg_status refuse_archive(const struct zip *zip, const char *file, clipseg_error *error)
 {
-    bool numpy = zip->members[0].length > 4 &&
-                 !memcmp(zip->members[0].name + zip->members[0].length - 4, ".npy", 4);
+    bool numpy =
+        zip->members[0].length > 4 && !memcmp(zip->members[0].name + zip->members[0].length - 4, ".npy", 4);
 
-    return error_set(error, CLIPSEG_ERROR_MODEL, "%s: is a zip archive%s, but no model that torch.save wrote: "
+    return error_set(error, CLIPSEG_ERROR_MODEL,
+                     "%s: is a zip archive%s, but no model that torch.save wrote: "
                      "no data.pkl in it",
                      file, numpy ? " of NumPy arrays" : "");
 }
@@ -59,16 +61,18 @@ static clipseg_status check_notes(const struct zip *zip, const char *file, const
 
     if (find_member(zip, folder, length, "code/", true) ||
         find_member(zip, folder, length, "constants.pkl", false))
-        return error_set(error, CLIPSEG_ERROR_MODEL,
-                         "%s: is a TorchScript archive, a program with its weights; take the model's Hugging Face "
-                         "directory instead (OpenAI's ViT-B-16.pt is openai/clip-vit-base-patch16 there)",
-                         file);
+        return error_set(
+            error, CLIPSEG_ERROR_MODEL,
+            "%s: is a TorchScript archive, a program with its weights; take the model's Hugging Face "
+            "directory instead (OpenAI's ViT-B-16.pt is openai/clip-vit-base-patch16 there)",
+            file);
     for (size_t i = 0; i < zip->count; i++)
         if (zip->members[i].packed)
-            return error_set(error, CLIPSEG_ERROR_MODEL,
-                             "%s: member %.*s is compressed or encrypted: no file that torch.save wrote; unpack it "
-                             "first",
-                             file, (int)zip->members[i].length, zip->members[i].name);
+            return error_set(
+                error, CLIPSEG_ERROR_MODEL,
+                "%s: member %.*s is compressed or encrypted: no file that torch.save wrote; unpack it "
+                "first",
+                file, (int)zip->members[i].length, zip->members[i].name);
     if (order && (order->size != 6 || memcmp(order->data, "little", 6) != 0))
         return error_set(error, CLIPSEG_ERROR_MODEL,
                          "%s: byteorder is not \"little\": written on a big-endian machine; save it again on "
@@ -78,32 +82,35 @@ static clipseg_status check_notes(const struct zip *zip, const char *file, const
 }
 
 /* FOLDER/data/KEY by KEY */
-static bool list_records(const struct zip *zip, const char *folder, size_t length, struct torch_records *records)
+static bool list_records(const struct zip *zip, const char *folder, size_t length,
+                         struct torch_records *records)
 {
     records->list = memory_zeroed(zip->count, sizeof *records->list);
     for (size_t i = 0; records->list && i < zip->count; i++) {
         const struct zip_member *m = &zip->members[i];
-        if (m->length > length + 5 && !memcmp(m->name, folder, length) && !memcmp(m->name + length, "data/", 5))
+        if (m->length > length + 5 && !memcmp(m->name, folder, length) &&
+            !memcmp(m->name + length, "data/", 5))
             records->list[records->count++] =
                 (struct torch_record){m->name + length + 5, m->length - length - 5, m->data, m->size, 0};
     }
     return records->list != NULL;
 }
 
-static clipseg_status read_pickle(struct checkpoint *checkpoint, const char *file,
-                                  const unsigned char *data, const struct zip_member *member,
-                                  const struct torch_records *records, clipseg_error *error)
+static clipseg_status read_pickle(struct checkpoint *checkpoint, const char *file, const unsigned char *data,
+                                  const struct zip_member *member, const struct torch_records *records,
+                                  clipseg_error *error)
 {
     struct pickle pickle = {0};
     clipseg_status status;
 
     if (member->size > PICKLE_LARGEST)
-        return error_set(error, CLIPSEG_ERROR_MODEL,
-                         "%s: data.pkl has %zu bytes, more than the %zu that are read: no state_dict of a model",
-                         file, member->size, PICKLE_LARGEST);
+        return error_set(
+            error, CLIPSEG_ERROR_MODEL,
+            "%s: data.pkl has %zu bytes, more than the %zu that are read: no state_dict of a model", file,
+            member->size, PICKLE_LARGEST);
     if (crc32(0, member->data, (uInt)member->size) != member->crc)
-        return error_set(error, CLIPSEG_ERROR_MODEL, "%s: data.pkl does not match its checksum: damaged; get it again",
-                         file);
+        return error_set(error, CLIPSEG_ERROR_MODEL,
+                         "%s: data.pkl does not match its checksum: damaged; get it again", file);
     status = pickle_read(&pickle, file, (size_t)(member->data - data), member->data, member->size, error);
     if (!status && pickle.size != member->size)
         status = error_set(error, CLIPSEG_ERROR_MODEL, "%s: data.pkl goes on behind its end", file);

@@ -1,7 +1,7 @@
 /* zip.c: the directory of a zip archive (PKWARE's APPNOTE 4.3, zip64 included), strictly.
  *
- * Not libzip: its interface gives no place of a stored member in the file, so hundreds of megabytes of weights
- * would be copied instead of mapped, and it brings five compression libraries along. */
+ * Not libzip: its interface gives no place of a stored member in the file, so hundreds of megabytes of
+ * weights would be copied instead of mapped, and it brings five compression libraries along. */
 #include "checkpoint/zip.h"
 
 #include <stdlib.h>
@@ -209,8 +209,7 @@ static clipseg_status read_local(const struct reading *r, const struct header *c
         !same_size(h.crc, central->crc, later))
         return damaged(r, at, "a member's header and its entry in the directory disagree");
     *begin = at + LOCAL_SIZE + h.name_length + h.extra_length;
-    if ((!is_packed(central) && central->size != central->packed) ||
-        central->packed > r->directory - *begin)
+    if ((!is_packed(central) && central->size != central->packed) || central->packed > r->directory - *begin)
         return damaged(r, at, "a member that reaches beyond the archive's data");
     return CLIPSEG_OK;
 }

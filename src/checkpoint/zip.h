@@ -1,4 +1,5 @@
-/* zip.h: zip archives, for members that are stored, not compressed, so that they can be used where they lie. */
+/* zip.h: zip archives, for members that are stored, not compressed, so that they can be used where they lie.
+ */
 #ifndef CHECKPOINT_ZIP_H
 #define CHECKPOINT_ZIP_H
 

@@ -36,8 +36,8 @@ static clipseg_status add(struct inputs *inputs, const char *path, const char *r
                           clipseg_error *error)
 {
     bool is_stdin = !strcmp(path, "-");
-    struct input input = {memory_string(path, strlen(path)), NULL};
     const char *from = is_stdin ? "stdin" : output ? relative : path;
+    struct input input = {memory_string(path, strlen(path)), NULL, memory_string(from, strlen(from))};
 
     input.base = output ? join(output, from) : memory_string(from, strlen(from));
     if (inputs->count == inputs->capacity) {
@@ -46,9 +46,10 @@ static clipseg_status add(struct inputs *inputs, const char *path, const char *r
         inputs->items = items ? items : inputs->items;
         inputs->capacity = items ? capacity : inputs->capacity;
     }
-    if (!input.path || !input.base || inputs->count == inputs->capacity) {
+    if (!input.path || !input.base || !input.name || inputs->count == inputs->capacity) {
         free(input.path);
         free(input.base);
+        free(input.name);
         return error_memory(error);
     }
     char *slash = strrchr(input.base, '/'), *dot = strrchr(slash ? slash : input.base, '.');
@@ -256,6 +257,7 @@ void inputs_free(struct inputs *inputs)
     for (size_t i = 0; i < inputs->count; i++) {
         free(inputs->items[i].path);
         free(inputs->items[i].base);
+        free(inputs->items[i].name);
     }
     free(inputs->items);
     *inputs = (struct inputs){0};

@@ -9,6 +9,8 @@
 struct input {
     char *path; /* to open; "-" for stdin */
     char *base; /* results are called base + suffix */
+    char *name; /* what a data set calls it: with an output folder the path below the folder that was named,
+                   else the path as given */
 };
 
 struct inputs {

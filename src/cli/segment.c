@@ -4,9 +4,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "cli/dataset.h"
 #include "model/model.h"
+
+static clipseg_status unknown_format(const char *value, const char *name, clipseg_error *error)
+{
+    struct buffer all = {0};
+
+    for (size_t i = 0; output_formats[i]; i++)
+        buffer_format(&all, "%s%s", i ? ", " : "", output_formats[i]->name);
+    clipseg_status status =
+        all.failed ? error_memory(error)
+                   : error_set(error, CLIPSEG_ERROR_USAGE, "-f %.60s: no format \"%s\"; there are %s", value,
+                               name, all.data);
+    buffer_free(&all);
+    return status;
+}
 
 static clipseg_status add_formats(void *target, const char *value, clipseg_error *error)
 {
@@ -18,10 +34,7 @@ static clipseg_status add_formats(void *target, const char *value, clipseg_error
         snprintf(one, sizeof one, "%.*s", (int)length, name);
         const struct format *format = output_find(one);
         if (!format)
-            return error_set(error, CLIPSEG_ERROR_USAGE,
-                             "-f %.60s: no format \"%s\"; there are overlay, mask, heatmap, "
-                             "labels, figure, npy and json",
-                             value, one);
+            return unknown_format(value, one, error);
         bool known = false;
         for (size_t i = 0; i < s->format_count; i++)
             known = known || s->formats[i] == format;
@@ -50,10 +63,16 @@ static clipseg_status parse(struct segment *s, int *count, char **arguments, cli
          "folder for the results, made when missing; default: beside each picture; - writes the "
          "single result to stdout",
          OPTION_TEXT, &s->output, NULL},
-        {'f', "format", "LIST", "overlay, mask, heatmap, labels, figure, npy, json; default overlay,mask",
+        {'f', "format", "LIST",
+         "overlay, mask, heatmap, labels, figure, npy, npz, npz-compressed, json; for annotation tools coco, "
+         "coco-polygons, coco-results, yolo, labelme, labelme-masks, labelstudio, labelstudio-polygons, "
+         "cvat, "
+         "cvat-polygons, segments, voc; default overlay,mask",
          OPTION_CALL, s, add_formats},
         {0, "threshold", "X", "a pixel counts when its probability is above X; default 0.5, for labels 0.1",
          OPTION_NUMBER, &s->threshold, NULL},
+        {0, "tolerance", "PX", "polygons may be off by this many pixels, 0: exact; default 1", OPTION_NUMBER,
+         &s->tolerance, NULL},
         {0, "files-from", "FILE", "more pictures, one path per line; - reads stdin", OPTION_TEXT, &s->list,
          NULL},
         {0, "input-size", "N",
@@ -83,14 +102,31 @@ static clipseg_status parse(struct segment *s, int *count, char **arguments, cli
     return options_parse(&usage, count, arguments, error);
 }
 
+/* Two formats that would write one file, for example json and labelme. */
+static clipseg_status check_suffixes(const struct segment *s, clipseg_error *error)
+{
+    for (size_t i = 0; i < s->format_count; i++)
+        for (size_t k = 0; k < i; k++) {
+            const struct format *a = s->formats[k], *b = s->formats[i];
+            if (a->suffix && b->suffix && !a->folder == !b->folder && !strcmp(a->suffix, b->suffix))
+                return error_set(error, CLIPSEG_ERROR_USAGE,
+                                 "-f %s,%s: both would write STEM%s; run them apart, with different -o",
+                                 a->name, b->name, a->suffix);
+        }
+    return CLIPSEG_OK;
+}
+
 static clipseg_status check(struct segment *s, clipseg_error *error)
 {
     bool files = s->format_count > 0;
+    clipseg_status status;
 
     if (s->refine && strcmp(s->refine, "off") != 0)
         return error_set(error, CLIPSEG_ERROR_USAGE, "--refine %.40s: want off", s->refine);
     if (s->threshold != -1.0 && (s->threshold < 0.0 || s->threshold > 1.0))
         return error_set(error, CLIPSEG_ERROR_USAGE, "--threshold %g: want 0 to 1", s->threshold);
+    if (!(s->tolerance >= 0.0 && s->tolerance <= 1000.0))
+        return error_set(error, CLIPSEG_ERROR_USAGE, "--tolerance %g: want 0 to 1000 pixels", s->tolerance);
     s->to_stdout = s->output && !strcmp(s->output, "-");
     if (s->to_stdout && (s->format_count != 1 || s->json))
         return error_set(error, CLIPSEG_ERROR_USAGE, "-o -: want exactly one format (-f) and no --json");
@@ -98,6 +134,13 @@ static clipseg_status check(struct segment *s, clipseg_error *error)
         return error_set(error, CLIPSEG_ERROR_USAGE,
                          "-o -: -f %s writes one file per prompt: want exactly one prompt",
                          s->formats[0]->name);
+    if ((status = check_suffixes(s, error)) != CLIPSEG_OK)
+        return status;
+    for (size_t i = 0; i < s->format_count; i++)
+        if (s->formats[i]->folder && !s->output)
+            return error_set(error, CLIPSEG_ERROR_USAGE,
+                             "-f %s makes a folder of a fixed layout: say where with -o DIR",
+                             s->formats[i]->name);
     if (!files && !(s->json && !s->output))
         return add_formats(s, "overlay,mask", error);
     return CLIPSEG_OK;
@@ -123,10 +166,15 @@ clipseg_status segment_prepare(struct segment *s, clipseg_error *error)
     s->kernels = &s->model->kernels;
     s->pool = pool_create(s->choice.threads);
     s->titles = memory_zeroed(s->prompts.count, sizeof *s->titles);
-    if (!s->pool || !s->titles)
+    s->categories = memory_zeroed(s->prompts.count, sizeof *s->categories);
+    s->done = memory_zeroed(s->inputs.count, sizeof *s->done);
+    if (!s->pool || !s->titles || !s->categories || !s->done)
         return error_memory(error);
-    for (size_t i = 0; i < s->prompts.count; i++)
+    for (size_t i = 0; i < s->prompts.count; i++) {
         s->titles[i] = s->prompts.items[i].title;
+        s->categories[i] = (struct category){.id = (uint32_t)(i + 1), .name = s->titles[i]};
+        colour_label(i + 1, s->categories[i].colour);
+    }
     return CLIPSEG_OK;
 }
 
@@ -135,6 +183,8 @@ void segment_release(struct segment *s)
     inputs_free(&s->inputs);
     prompts_free(&s->prompts);
     free(s->titles);
+    free(s->categories);
+    free(s->done);
     if (s->pool)
         pool_free(s->pool);
     clipseg_session_close(&s->session);
@@ -157,9 +207,28 @@ static clipseg_status begin(struct segment *s, int count, char **arguments, clip
                             s->to_stdout ? NULL : s->output, error);
     if (!status)
         status = inputs_check_names(&s->inputs, error);
-    if (!status && s->to_stdout && s->inputs.count != 1)
+    if (!status && s->to_stdout && s->inputs.count != 1 && !s->formats[0]->fragments)
         status = error_set(error, CLIPSEG_ERROR_USAGE, "-o -: want exactly one picture");
     return status ? status : segment_prepare(s, error);
+}
+
+const char *dataset_folder(const struct segment *segment)
+{
+    return segment->output && !segment->to_stdout ? segment->output : ".";
+}
+
+/* The files that speak of all pictures. */
+static int finish(struct segment *s)
+{
+    const struct dataset dataset = {.categories = s->categories,
+                                    .category_count = s->prompts.count,
+                                    .threshold = s->threshold >= 0.0 ? (float)s->threshold : 0.5f};
+    clipseg_error error;
+
+    return dataset_write(s->formats, s->format_count, &s->inputs, s->done, &dataset, dataset_folder(s),
+                         s->to_stdout, &error)
+               ? fail(&error)
+               : 0;
 }
 
 /* All pictures; a bad one of a batch is reported, the others go on. */
@@ -172,7 +241,8 @@ static int work(struct segment *s)
     for (size_t i = 0; i < s->inputs.count && !signals_stop(); i++) {
         clipseg_error error;
         progress_show(i, s->inputs.count, s->inputs.items[i].path);
-        if (segment_picture(s, &s->inputs.items[i], &error) == CLIPSEG_OK)
+        s->done[i] = segment_picture(s, &s->inputs.items[i], &error) == CLIPSEG_OK;
+        if (s->done[i])
             continue;
         code = fail(&error);
         failed++;
@@ -182,6 +252,9 @@ static int work(struct segment *s)
     progress_end();
     if (signals_stop())
         return signals_stop();
+    int finished = failed < s->inputs.count && code != CLIPSEG_ERROR_MEMORY ? finish(s) : 0;
+    if (finished)
+        return finished;
     if (failed && s->inputs.is_batch && code != CLIPSEG_ERROR_MEMORY) {
         note(false, "%zu of %zu pictures failed; the others are done", failed, s->inputs.count);
         return CLIPSEG_ERROR_PARTIAL;
@@ -191,10 +264,11 @@ static int work(struct segment *s)
 
 static int run(int count, char **arguments)
 {
-    struct segment s = {.threshold = -1.0};
+    struct segment s = {.threshold = -1.0, .tolerance = 1.0};
     clipseg_error error;
     int code = begin(&s, count, arguments, &error) ? fail(&error) : work(&s);
 
+    dataset_clear(s.formats, s.format_count, dataset_folder(&s), s.inputs.count);
     segment_release(&s);
     return code;
 }

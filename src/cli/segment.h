@@ -25,6 +25,7 @@ struct segment {
     size_t format_count;
     const char *output, *list, *refine;
     double threshold; /* negative: each format's own */
+    double tolerance;
     size_t input_size, max_pixels;
     bool json;
     bool to_stdout;   /* -o - */
@@ -37,9 +38,14 @@ struct segment {
     struct pool *pool;             /* for writing, beside the session's */
     pthread_mutex_t write_lock;    /* around `pool` */
     clipseg_image_options image_options;
-    const char **titles; /* [prompts.count] */
+    const char **titles;         /* [prompts.count] */
+    struct category *categories; /* [prompts.count] */
     struct inputs inputs;
+    bool *done; /* [inputs.count] for the files that speak of all pictures */
 };
+
+/* Where the files lie that speak of all pictures: -o, else the current folder. */
+const char *dataset_folder(const struct segment *segment);
 
 /* What does not depend on the pictures: model, session, prompts. Call segment_release in any case. Errors:
  * USAGE, MODEL, IO, IMAGE, MEMORY. */

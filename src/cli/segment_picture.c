@@ -6,6 +6,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "cli/dataset.h"
 #include "cli/segment.h"
 #include "segment/enlarge.h"
 
@@ -14,9 +15,14 @@ clipseg_status picture_decode(struct picture_job *job, struct segment *segment, 
 {
     *job = (struct picture_job){.segment = segment, .input = input};
     job->result = (struct result){.image_name = input->path,
+                                  .base = segment->to_stdout ? NULL : input->base,
+                                  .file_name = input->name,
+                                  .number = (size_t)(input - segment->inputs.items) + 1,
                                   .image = &job->image,
                                   .prompt_count = segment->prompts.count,
                                   .prompts = segment->titles,
+                                  .categories = segment->categories,
+                                  .tolerance = segment->tolerance,
                                   .size = clipseg_session_logits_size(segment->session),
                                   .threshold = segment->threshold >= 0.0 ? (float)segment->threshold : 0.5f};
     return input_load(input->path, &segment->image_options, &job->image, error);
@@ -24,15 +30,30 @@ clipseg_status picture_decode(struct picture_job *job, struct segment *segment, 
 
 /* ---- writing */
 
+/* OUTPUT/a/b, what the input's results are called, to OUTPUT/FOLDER/a/b + suffix. */
+static char *in_folder(const struct picture_job *job, const struct format *format)
+{
+    const char *output = job->segment->output, *below = job->input->base + strlen(output);
+    size_t size = strlen(job->input->base) + strlen(format->folder) + strlen(format->suffix) + sizeof "//";
+    char *path = malloc(size);
+
+    below += strspn(below, "/");
+    if (path)
+        snprintf(path, size, "%s/%s/%s%s", output, format->folder, below, format->suffix);
+    return path;
+}
+
 static clipseg_status open_named(struct sink *sink, const struct picture_job *job,
                                  const struct format *format, const char *name, clipseg_error *error)
 {
     char *path;
     clipseg_status status;
 
-    if (job->segment->to_stdout)
+    if (job->segment->to_stdout && !format->fragments)
         return sink_open(sink, &job->result, format, NULL, error);
-    path = sink_file_name(job->input->base, name, format->suffix);
+    path = format->fragments ? dataset_fragment(dataset_folder(job->segment), format, job->result.number)
+           : format->folder  ? in_folder(job, format)
+                             : sink_file_name(job->input->base, name, format->suffix);
     status = path ? sink_open(sink, &job->result, format, path, error) : error_memory(error);
     free(path);
     return status;

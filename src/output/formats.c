@@ -4,10 +4,32 @@
 
 #include <utf8proc.h>
 
+#include "base/error.h"
+#include "base/file.h"
 #include "output/output.h"
 
-const struct format *const output_formats[] = {&format_overlay, &format_mask, &format_heatmap, &format_labels,
-                                               &format_figure,  &format_npy,  &format_json,    NULL};
+const struct format *const output_formats[] = {&format_overlay,
+                                               &format_mask,
+                                               &format_heatmap,
+                                               &format_labels,
+                                               &format_figure,
+                                               &format_npy,
+                                               &format_json,
+                                               &format_coco,
+                                               &format_coco_polygons,
+                                               &format_coco_results,
+                                               &format_yolo,
+                                               &format_labelme,
+                                               &format_labelme_masks,
+                                               &format_labelstudio,
+                                               &format_labelstudio_polygons,
+                                               &format_cvat,
+                                               &format_cvat_polygons,
+                                               &format_segments,
+                                               &format_voc,
+                                               &format_npz,
+                                               &format_npz_compressed,
+                                               NULL};
 
 const struct format *output_find(const char *name)
 {
@@ -19,8 +41,23 @@ const struct format *output_find(const char *name)
 
 void output_release(struct output *output)
 {
+    if (output->state && output->release)
+        output->release(output->state);
     free(output->state);
     output->state = NULL;
+}
+
+clipseg_status output_copy(const char *path, FILE *stream, clipseg_error *error)
+{
+    struct file_map map;
+    clipseg_status status = file_map_open(&map, path, error);
+
+    if (status)
+        return status;
+    if (fwrite(map.data, 1, map.size, stream) != map.size)
+        status = error_set(error, CLIPSEG_ERROR_IO, "%s: cannot be copied", path);
+    file_map_close(&map);
+    return status;
 }
 
 static bool is_word_character(utf8proc_int32_t code)

@@ -6,17 +6,23 @@
 #include <stdio.h>
 
 #include "clipseg.h"
+#include "output/category.h"
 
 /* One picture and what was asked of it; the answers stream by, one prompt after the other. */
 struct result {
     const char *image_name;     /* as the user gave it */
+    const char *base;           /* files about it are called base + suffix; NULL: stdout */
+    const char *file_name;      /* what a data set calls it: its path below the folder that was named */
+    size_t number;              /* its position among all inputs, from 1 */
     const clipseg_image *image; /* upright */
     size_t prompt_count;
-    const char *const *prompts; /* titles, UTF-8 */
-    size_t size;                /* S, the side of the logits */
-    float threshold;            /* a pixel counts when its probability is larger */
-    const uint16_t *labels;     /* [height, width], in `end` of formats that need it: the number of the
-                                   prompt that owns the pixel, from 1; 0 none; UINT16_MAX undecided */
+    const char *const *prompts;        /* [prompt_count] titles, UTF-8 */
+    const struct category *categories; /* [prompt_count] what each answer stands for */
+    size_t size;                       /* S, the side of the logits */
+    float threshold;                   /* a pixel counts when its probability is larger */
+    double tolerance;                  /* of polygons, in pixels */
+    const uint16_t *labels;            /* [height, width], in `end` of formats that need it: the number of the
+                                          prompt that owns the pixel, from 1; 0 none; UINT16_MAX undecided */
 };
 
 /* The answer to one prompt. */
@@ -30,23 +36,47 @@ struct answer {
 struct output {
     const struct result *result;
     FILE *stream;
-    void *state; /* the format's own, from `begin` */
+    void *state;                  /* the format's own, from `begin`; freed in the end */
+    void (*release)(void *state); /* frees what the state owns, before that; NULL: nothing */
+};
+
+/* A run over many pictures, for the files that speak of all of them. */
+struct dataset {
+    const struct category *categories; /* [category_count], each once */
+    size_t category_count;
+    struct dataset_picture {
+        const char *name; /* the result's file_name */
+        char *fragment;   /* the path of what begin, add and end wrote; NULL unless format->fragments */
+    } * pictures;         /* [picture_count] those that are done, in the order of the inputs */
+    size_t picture_count;
+    float threshold;
+};
+
+/* A file that is put together when all pictures are done. */
+struct dataset_file {
+    const char *name; /* below the folder of the results */
+    clipseg_status (*assemble)(const struct dataset *dataset, FILE *stream, clipseg_error *error);
 };
 
 struct format {
     const char *name;   /* -f NAME */
     const char *suffix; /* ".mask.png" */
     const char *help;   /* one line */
+    const char *folder; /* below the folder of the results, for a fixed layout; NULL: none */
     bool per_prompt;    /* one file for each prompt: begin, one add, end */
     bool needs_probability;
-    bool needs_labels; /* reads result->labels in `end`; `add` may be NULL */
+    bool needs_labels;                /* reads result->labels in `end`; `add` may be NULL */
+    bool fragments;                   /* what is written per picture is kept for `files` only */
+    const struct dataset_file *files; /* NULL: none; ends with a name of NULL */
     clipseg_status (*begin)(struct output *output, clipseg_error *error); /* NULL: nothing to do */
     clipseg_status (*add)(struct output *output, const struct answer *answer, clipseg_error *error);
     clipseg_status (*end)(struct output *output, clipseg_error *error); /* NULL: nothing to do */
 };
 
 extern const struct format format_mask, format_heatmap, format_overlay, format_labels, format_figure,
-    format_npy, format_json;
+    format_npy, format_json, format_coco, format_coco_polygons, format_coco_results, format_yolo,
+    format_labelme, format_labelme_masks, format_labelstudio, format_labelstudio_polygons, format_cvat,
+    format_cvat_polygons, format_segments, format_voc, format_npz, format_npz_compressed;
 extern const struct format *const output_formats[]; /* ends with NULL */
 
 /* NULL when there is none. */
@@ -55,9 +85,18 @@ const struct format *output_find(const char *name);
 /* After `end`, or instead of it: free the state. */
 void output_release(struct output *output);
 
+/* Copy a fragment into a stream. Errors: IO, MEMORY. */
+clipseg_status output_copy(const char *path, FILE *stream, clipseg_error *error);
+
 /* "NN-slug" for a prompt: letters and digits of any script, runs of others as '-', the slug at most 40 bytes
  * and cut at a character's end. out: [64] */
 void output_slug(char *out, size_t number, const char *prompt);
+
+/* ---- segments.c */
+
+/* Segments.ai's bitmap of a label map [height, width]. Errors: IO, MEMORY, USAGE (an id beyond 24 bits). */
+clipseg_status segments_write(FILE *stream, const struct result *result, const uint16_t *labels,
+                              clipseg_error *error);
 
 /* ---- png.c: through libspng; the same pixels give the same bytes */
 

@@ -69,12 +69,12 @@ void overlay_paint(const clipseg_image *image, const float *probability, float t
 static clipseg_status add(struct output *output, const struct answer *answer, clipseg_error *error)
 {
     const clipseg_image *image = output->result->image;
-    uint8_t colour[3], *rgb = memory_aligned(image->width * image->height, 3);
+    uint8_t *rgb = memory_aligned(image->width * image->height, 3);
 
     if (!rgb)
         return error_memory(error);
-    colour_label(answer->prompt + 1, colour);
-    overlay_paint(image, answer->probability, output->result->threshold, colour, rgb);
+    overlay_paint(image, answer->probability, output->result->threshold,
+                  output->result->categories[answer->prompt].colour, rgb);
     clipseg_status status =
         png_write(output->stream, PNG_RGB8, image->width, image->height, rgb, NULL, error);
     free(rgb);

@@ -80,9 +80,15 @@ static void forms_of_a_state_dict_are_read(void)
     PICKLE("\x80\x02}.", NULL);
     PICKLE("\x80\x05\x95\0\0\0\0\0\0\0\0}\x94.", NULL);
     PICKLE("ccollections\nOrderedDict\n)R}b.", NULL);
-    PICKLE("\x8c\x0b" "collections\x8c\x0bOrderedDict\x93)R.", NULL);
-    PICKLE("ccollections\nOrderedDict\n(](U\x01" "aK\1tatR.", NULL); /* Python 2 */
-    PICKLE("](NK\1M\1\1J\xff\xff\xff\xff\x8a\2\0\xffG\0\0\0\0\0\0\0\0\x88\x89" "e.", NULL);
+    PICKLE("\x8c\x0b"
+           "collections\x8c\x0bOrderedDict\x93)R.",
+           NULL);
+    PICKLE("ccollections\nOrderedDict\n(](U\x01"
+           "aK\1tatR.",
+           NULL); /* Python 2 */
+    PICKLE("](NK\1M\1\1J\xff\xff\xff\xff\x8a\2\0\xffG\0\0\0\0\0\0\0\0\x88\x89"
+           "e.",
+           NULL);
     PICKLE("}U\1aNs.", NULL);
     PICKLE("]q\0h\0a.", NULL); /* a list in itself */
     PICKLE("NN\x86.", NULL);
@@ -137,8 +143,12 @@ static void everything_else_is_refused_by_name_and_place(void)
     PICKLE("Nr\xff\xff\xff\xff.", "beyond what a model needs");
     PICKLE("X\xff\xff\xff\xff.", "cut off");
     PICKLE("U\5abc", "cut off");
-    PICKLE("\x8a\x09" "123456789.", "more than 64 bits");
-    PICKLE("\x8a\x05" "12.", "cut off");
+    PICKLE("\x8a\x09"
+           "123456789.",
+           "more than 64 bits");
+    PICKLE("\x8a\x05"
+           "12.",
+           "cut off");
     PICKLE("NN\x93.", "two texts");
 }
 

@@ -8,7 +8,7 @@ _clipseg() {
     case $previous in
     help) mapfile -t COMPREPLY < <(compgen -W "segment classify embed index search info tokenize bench" -- "$current"); return ;;
     --cpu) mapfile -t COMPREPLY < <(compgen -W "scalar avx2 avx512" -- "$current"); return ;;
-    -f | --format) mapfile -t COMPREPLY < <(compgen -W "overlay mask heatmap labels figure npy json" -- "$current"); return ;;
+    -f | --format) mapfile -t COMPREPLY < <(compgen -W "overlay mask heatmap labels figure npy npz npz-compressed json coco coco-polygons coco-results yolo labelme labelme-masks labelstudio labelstudio-polygons cvat cvat-polygons segments voc" -- "$current"); return ;;
     esac
     if [ "${current:0:1}" = - ]; then
         local options
