@@ -6,6 +6,8 @@
 #include "kernels/kernels.h"
 
 gemm_kernel avx2_gemm;
+gemm_int8_kernel avx2_gemm_int8;
+quantize_rows_kernel avx2_quantize_rows;
 layer_norm_kernel avx2_layer_norm;
 softmax_kernel avx2_softmax;
 pack_rows_kernel avx2_pack_rows;
@@ -61,6 +63,40 @@ AVX2_INLINE __m256 avx2_sigmoid(__m256 x)
 {
     const __m256 one = _mm256_set1_ps(1.0f);
     return _mm256_div_ps(one, _mm256_add_ps(one, avx2_exp(_mm256_sub_ps(_mm256_setzero_ps(), x))));
+}
+
+/* erf by Abramowitz and Stegun 7.1.26, absolute error below 1.5e-7. */
+AVX2_INLINE __m256 avx2_erf(__m256 x)
+{
+    const __m256 sign_bit = _mm256_set1_ps(-0.0f), one = _mm256_set1_ps(1.0f);
+    __m256 sign = _mm256_and_ps(x, sign_bit), magnitude = _mm256_andnot_ps(sign_bit, x);
+    __m256 t = _mm256_div_ps(one, _mm256_fmadd_ps(_mm256_set1_ps(0.3275911f), magnitude, one));
+    __m256 p = _mm256_set1_ps(1.061405429f);
+    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(-1.453152027f));
+    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(1.421413741f));
+    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(-0.284496736f));
+    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(0.254829592f));
+    __m256 square = _mm256_mul_ps(magnitude, magnitude);
+    __m256 e = avx2_exp(_mm256_sub_ps(_mm256_setzero_ps(), square));
+    return _mm256_or_ps(_mm256_fnmadd_ps(_mm256_mul_ps(p, t), e, one), sign);
+}
+
+AVX2_INLINE __m256 avx2_activate(__m256 x, enum gemm_activation activation)
+{
+    switch (activation) {
+    case GEMM_RELU:
+        return _mm256_max_ps(_mm256_setzero_ps(), x);
+    case GEMM_QUICK_GELU: {
+        __m256 e = avx2_exp(_mm256_mul_ps(x, _mm256_set1_ps(-1.702f)));
+        return _mm256_div_ps(x, _mm256_add_ps(_mm256_set1_ps(1.0f), e));
+    }
+    case GEMM_GELU: {
+        __m256 half = _mm256_mul_ps(x, _mm256_set1_ps(0.5f));
+        return _mm256_fmadd_ps(half, avx2_erf(_mm256_mul_ps(x, _mm256_set1_ps(0.70710678f))), half);
+    }
+    default:
+        return x;
+    }
 }
 
 /* The sum of all lanes. */

@@ -10,40 +10,6 @@
 #define TILE_ROWS 6
 #define K_BLOCK 256
 
-/* erf by Abramowitz and Stegun 7.1.26, absolute error below 1.5e-7. */
-AVX2_INLINE __m256 erf_approximation(__m256 x)
-{
-    const __m256 sign_bit = _mm256_set1_ps(-0.0f), one = _mm256_set1_ps(1.0f);
-    __m256 sign = _mm256_and_ps(x, sign_bit), magnitude = _mm256_andnot_ps(sign_bit, x);
-    __m256 t = _mm256_div_ps(one, _mm256_fmadd_ps(_mm256_set1_ps(0.3275911f), magnitude, one));
-    __m256 p = _mm256_set1_ps(1.061405429f);
-    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(-1.453152027f));
-    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(1.421413741f));
-    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(-0.284496736f));
-    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(0.254829592f));
-    __m256 square = _mm256_mul_ps(magnitude, magnitude);
-    __m256 e = avx2_exp(_mm256_sub_ps(_mm256_setzero_ps(), square));
-    return _mm256_or_ps(_mm256_fnmadd_ps(_mm256_mul_ps(p, t), e, one), sign);
-}
-
-AVX2_INLINE __m256 activate(__m256 x, enum gemm_activation activation)
-{
-    switch (activation) {
-    case GEMM_RELU:
-        return _mm256_max_ps(_mm256_setzero_ps(), x);
-    case GEMM_QUICK_GELU: {
-        __m256 e = avx2_exp(_mm256_mul_ps(x, _mm256_set1_ps(-1.702f)));
-        return _mm256_div_ps(x, _mm256_add_ps(_mm256_set1_ps(1.0f), e));
-    }
-    case GEMM_GELU: {
-        __m256 half = _mm256_mul_ps(x, _mm256_set1_ps(0.5f));
-        return _mm256_fmadd_ps(half, erf_approximation(_mm256_mul_ps(x, _mm256_set1_ps(0.70710678f))), half);
-    }
-    default:
-        return x;
-    }
-}
-
 /* The place of a tile in the product. */
 struct tile {
     size_t row, column; /* its corner in C */
@@ -74,7 +40,7 @@ AVX2_INLINE void finish(const struct gemm *g, const struct tile *t, float *c, si
     size_t offset = half * 8;
 
     if (t->k + t->k_count == g->k)
-        sum = activate(sum, g->activation);
+        sum = avx2_activate(sum, g->activation);
     c += row * g->c_stride + offset;
     if (t->width >= offset + 8)
         _mm256_storeu_ps(c, sum);

@@ -9,6 +9,8 @@ void kernels_init_avx2(struct kernels *kernels)
     kernels->gemm_rows = 6;
     kernels->gemm_columns = PANEL;
     kernels->gemm = avx2_gemm;
+    kernels->gemm_int8 = avx2_gemm_int8;
+    kernels->quantize_rows = avx2_quantize_rows;
     kernels->layer_norm = avx2_layer_norm;
     kernels->softmax = avx2_softmax;
     kernels->pack_rows = avx2_pack_rows;

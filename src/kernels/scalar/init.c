@@ -8,6 +8,8 @@ void kernels_init_scalar(struct kernels *kernels)
         .gemm_rows = 1,
         .gemm_columns = PANEL,
         .gemm = scalar_gemm,
+        .gemm_int8 = scalar_gemm_int8,
+        .quantize_rows = scalar_quantize_rows,
         .layer_norm = scalar_layer_norm,
         .softmax = scalar_softmax,
         .pack_rows = scalar_pack_rows,

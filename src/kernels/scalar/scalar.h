@@ -6,6 +6,8 @@
 #include "kernels/kernels.h"
 
 gemm_kernel scalar_gemm;
+gemm_int8_kernel scalar_gemm_int8;
+quantize_rows_kernel scalar_quantize_rows;
 layer_norm_kernel scalar_layer_norm;
 softmax_kernel scalar_softmax;
 pack_rows_kernel scalar_pack_rows;
