@@ -1,9 +1,9 @@
 /* int8.c: weights to signed bytes for the products of kernels.h.
  *
- * AVX2's vpmaddubsw multiplies unsigned by signed bytes and adds pairs in 16 bits with saturation; two such results are
- * added before they widen. Of eight consecutive k these are the sums of k = 0 1 4 5 and of k = 2 3 6 7. Activations
- * reach 255, so a sum stays inside [-32768, 32767] when its positive weights add up to at most 128 (255 * 128 = 32640)
- * and its negative ones to at least -128. */
+ * AVX2's vpmaddubsw multiplies unsigned by signed bytes and adds pairs in 16 bits with saturation; two such
+ * results are added before they widen. Of eight consecutive k these are the sums of k = 0 1 4 5 and of k = 2
+ * 3 6 7. Activations reach 255, so a sum stays inside [-32768, 32767] when its positive weights add up to at
+ * most 128 (255 * 128 = 32640) and its negative ones to at least -128. */
 #include "kernels/int8.h"
 
 #include <math.h>
@@ -46,7 +46,8 @@ static float smallest_scale(const float *w, size_t in)
     return fmaxf(largest / LARGEST, fullest / GROUP_LIMIT);
 }
 
-/* Rounding may overstep the limit by up to two: take it back from the element whose rounding went furthest out. */
+/* Rounding may overstep the limit by up to two: take it back from the element whose rounding went furthest
+ * out. */
 static void keep_limit(const float x[4], int q[4], int sign)
 {
     for (;;) {
@@ -87,7 +88,8 @@ static void quantize_step(const float *w, size_t in, size_t step, float inverse,
     }
 }
 
-void int8_pack(size_t out, size_t in, const float *w, size_t stride, int8_t *packed, float *scale, int32_t *sum)
+void int8_pack(size_t out, size_t in, const float *w, size_t stride, int8_t *packed, float *scale,
+               int32_t *sum)
 {
     size_t k = round_up(in, INT8_STEP);
 

@@ -38,25 +38,26 @@ typedef void gemm_kernel(const struct gemm *gemm);
 
 /* ---- eight-bit products
  *
- * Activations are unsigned bytes with a scale and a zero point per row, weights signed bytes with a scale per output
- * feature: x = a_scale * (a - a_zero), w = b_scale * b. AVX2 adds four products a * b in 16 bits, so weights are bounded
- * (kernels/int8.h) such that no such sum can leave the range; every tier then gives the same integers. */
+ * Activations are unsigned bytes with a scale and a zero point per row, weights signed bytes with a scale per
+ * output feature: x = a_scale * (a - a_zero), w = b_scale * b. AVX2 adds four products a * b in 16 bits, so
+ * weights are bounded (kernels/int8.h) such that no such sum can leave the range; every tier then gives the
+ * same integers. */
 
 /* Products that AVX2 adds in 16 bits come from INT8_STEP consecutive k; k is padded to a multiple of it. */
 #define INT8_STEP 8
 
 /* c = activation(a_scale[i] * b_scale[j] * (sum of a * b - a_zero[i] * b_sum[j]) + bias[j]) + residual */
 struct gemm_int8 {
-    size_t m, n, k;       /* k: a multiple of INT8_STEP */
-    const uint8_t *a;     /* [m, k], row stride a_stride */
+    size_t m, n, k;   /* k: a multiple of INT8_STEP */
+    const uint8_t *a; /* [m, k], row stride a_stride */
     size_t a_stride;
-    const float *a_scale; /* [m] */
+    const float *a_scale;  /* [m] */
     const int32_t *a_zero; /* [m] */
-    const int8_t *b;      /* panels of PANEL features, each [k / 4][PANEL][4], aligned to 64 bytes */
-    size_t panel_stride;  /* bytes from one panel to the next */
-    const float *b_scale; /* [n] */
-    const int32_t *b_sum; /* [n]: sum of a feature's weights over k */
-    const float *bias;    /* [n] or NULL */
+    const int8_t *b;       /* panels of PANEL features, each [k / 4][PANEL][4], aligned to 64 bytes */
+    size_t panel_stride;   /* bytes from one panel to the next */
+    const float *b_scale;  /* [n] */
+    const int32_t *b_sum;  /* [n]: sum of a feature's weights over k */
+    const float *bias;     /* [n] or NULL */
     const float *residual; /* [m, n] with c's stride, or NULL; may be c itself. Only with GEMM_NONE */
     enum gemm_activation activation;
     float *c; /* [m, n], row stride c_stride */
@@ -66,8 +67,9 @@ struct gemm_int8 {
 typedef void gemm_int8_kernel(const struct gemm_int8 *gemm);
 
 /* Rows to bytes: scale = (max - min) / 255 over a row's n elements and 0, zero = round(-min / scale),
- * out = round(x / scale) + zero; out[n .. round_up(n, INT8_STEP)) is set to zero. A row of zeros has scale 0. Rounds
- * to nearest, ties to even. A row with NaN or infinity has a scale of NaN, so that the product shows it. */
+ * out = round(x / scale) + zero; out[n .. round_up(n, INT8_STEP)) is set to zero. A row of zeros has scale 0.
+ * Rounds to nearest, ties to even. A row with NaN or infinity has a scale of NaN, so that the product shows
+ * it. */
 typedef void quantize_rows_kernel(size_t rows, size_t n, const float *x, size_t x_stride, uint8_t *out,
                                   size_t out_stride, float *scale, int32_t *zero);
 

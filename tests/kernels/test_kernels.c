@@ -2,25 +2,13 @@
  * operands that end at a page that must not be touched, NaN and infinities. */
 #include <math.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "kernels/kernels.h"
+#include "tests/kernels/guarded.h"
 #include "tests/test.h"
 
 static struct kernels kernels;
 static unsigned long long seed = 42;
-
-/* count floats whose last one ends at an unreadable page. Leaks on purpose: a test is short. */
-static float *guarded(size_t count)
-{
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = (count * sizeof(float) + page - 1) / page * page;
-    char *block = mmap(NULL, bytes + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    if (block == MAP_FAILED || mprotect(block + bytes, page, PROT_NONE))
-        abort();
-    return (float *)(void *)(block + bytes - count * sizeof(float));
-}
 
 static float *random_guarded(size_t count, float scale)
 {

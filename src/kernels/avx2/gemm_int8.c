@@ -1,7 +1,8 @@
 /* gemm_int8.c: the product of bytes for AVX2: tiles of 4 rows by one panel, 8 accumulators of 32 bits.
  *
- * For eight k a row takes two broadcasts of four bytes. vpmaddubsw gives sums of two products in 16 bits; two of them are
- * added (which cannot overflow, kernels/int8.c) before vpmaddwd widens: three multiplications for 64 products. */
+ * For eight k a row takes two broadcasts of four bytes. vpmaddubsw gives sums of two products in 16 bits; two
+ * of them are added (which cannot overflow, kernels/int8.c) before vpmaddwd widens: three multiplications for
+ * 64 products. */
 #include <string.h>
 
 #include "kernels/avx2/avx2.h"
@@ -28,9 +29,10 @@ AVX2_INLINE __m256i widen(__m256i a0, __m256i a1, __m256i b0, __m256i b1)
 AVX2_INLINE void finish(const struct gemm_int8 *g, size_t row, size_t column, size_t count, __m256i sum)
 {
     __m256i mask = avx2_mask(count);
-    __m256i correction = _mm256_mullo_epi32(_mm256_set1_epi32(g->a_zero[row]),
-                                            _mm256_maskload_epi32(g->b_sum + column, mask));
-    __m256 scale = _mm256_mul_ps(_mm256_set1_ps(g->a_scale[row]), _mm256_maskload_ps(g->b_scale + column, mask));
+    __m256i correction =
+        _mm256_mullo_epi32(_mm256_set1_epi32(g->a_zero[row]), _mm256_maskload_epi32(g->b_sum + column, mask));
+    __m256 scale =
+        _mm256_mul_ps(_mm256_set1_ps(g->a_scale[row]), _mm256_maskload_ps(g->b_scale + column, mask));
     __m256 bias = g->bias ? _mm256_maskload_ps(g->bias + column, mask) : _mm256_setzero_ps();
     __m256 x = _mm256_fmadd_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(sum, correction)), scale, bias);
     float *c = g->c + row * g->c_stride + column;

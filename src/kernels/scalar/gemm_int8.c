@@ -29,8 +29,8 @@ void scalar_gemm_int8(const struct gemm_int8 *g)
         }
 }
 
-void scalar_quantize_rows(size_t rows, size_t n, const float *x, size_t x_stride, uint8_t *out, size_t out_stride,
-                          float *scale, int32_t *zero)
+void scalar_quantize_rows(size_t rows, size_t n, const float *x, size_t x_stride, uint8_t *out,
+                          size_t out_stride, float *scale, int32_t *zero)
 {
     for (size_t row = 0; row < rows; row++, x += x_stride, out += out_stride) {
         float low = 0.0f, high = 0.0f, check = 0.0f;
