@@ -124,9 +124,13 @@ typedef struct clipseg_model_options {
 
 CLIPSEG_API void clipseg_model_options_default(clipseg_model_options *options);
 
-/* Open a checkpoint: a Hugging Face directory (config.json, preprocessor_config.json, vocab.json + merges.txt
- * or tokenizer.json, model.safetensors whole or sharded). options: NULL for the defaults. Errors: IO, MODEL,
- * MEMORY, USAGE (unknown cpu). */
+/* Open a checkpoint, judged by its content: a Hugging Face directory (config.json, preprocessor_config.json,
+ * vocab.json + merges.txt or tokenizer.json, and model.safetensors or pytorch_model.bin, whole or sharded), a
+ * packed file that `clipseg convert` wrote, or with options->clip an original decoder file. Nothing in a
+ * torch file is executed. options: NULL for the defaults. Errors: IO, MODEL, MEMORY, USAGE (unknown cpu).
+ *
+ * Files stay mapped while the model is open: a packed file must not be made shorter in that time (the process
+ * would get SIGBUS); replacing it by renaming another one over it is safe. */
 CLIPSEG_FALLIBLE clipseg_status clipseg_model_open(clipseg_model **model, const char *path,
                                                    const clipseg_model_options *options,
                                                    clipseg_error *error);
@@ -138,8 +142,9 @@ typedef struct clipseg_file {
     size_t size;
 } clipseg_file;
 
-/* The same from memory. The array may go after the call; what its entries point to must outlive the model.
- * name: for messages. */
+/* The same from memory: the files of a directory, or a packed file alone. The array may go after the call;
+ * what its entries point to must outlive the model. A packed file that begins at a multiple of 64 bytes is
+ * used where it lies. name: for messages. */
 CLIPSEG_FALLIBLE clipseg_status clipseg_model_open_memory(clipseg_model **model, const char *name,
                                                           const clipseg_file *files, size_t count,
                                                           const clipseg_model_options *options,

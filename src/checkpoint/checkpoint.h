@@ -38,10 +38,12 @@ struct tensor {
 struct checkpoint {
     const char *name;       /* the path as the user gave it */
     const char *format;     /* "safetensors", "torch zip", "torch legacy", "gguf", ... */
+    uint32_t layout;        /* 0: tensors as they were trained; else packed for the kernels, see gguf.h */
     struct tensor *tensors; /* sorted by name */
     size_t tensor_count;
-    clipseg_file *texts; /* config.json, preprocessor_config.json, vocab.json, merges.txt, tokenizer.json:
-                            those that are there; they point into `maps` or into the caller's memory */
+    clipseg_file *texts; /* (tokenizer.special, .bytes, .merges: tables of a packed file) config.json,
+                            preprocessor_config.json, vocab.json, merges.txt, tokenizer.json: those that are
+                            there; they point into `maps` or into the caller's memory */
     size_t text_count;
     struct file_map *maps;
     size_t map_count;
@@ -68,6 +70,11 @@ const clipseg_file *checkpoint_text(const struct checkpoint *checkpoint, const c
 
 const char *tensor_type_name(enum tensor_type type); /* "F32", ... as safetensors spells it */
 size_t tensor_type_size(enum tensor_type type);      /* bytes */
+bool tensor_is_float(const struct tensor *tensor);   /* can tensor_read_f32 read it? */
+
+/* IEEE half precision; to the nearest, ties to even, infinity when too large. */
+float float_from_half(uint16_t half);
+uint16_t half_from_float(float value);
 
 /* Multiply the shape out, and say how many bytes that is; false when it does not fit into size_t. */
 bool tensor_measure(struct tensor *tensor, size_t *bytes);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "checkpoint/files.h"
+#include "checkpoint/gguf.h"
 #include "checkpoint/kind.h"
 #include "checkpoint/list.h"
 #include "checkpoint/original.h"
@@ -79,6 +80,8 @@ static clipseg_status read_file(struct checkpoint *checkpoint, const char *path,
         file_map_close(&map);
         return error_memory(error);
     }
+    if (file_kind(map.data, map.size) == KIND_GGUF)
+        return gguf_read(checkpoint, checkpoint->name, map.data, map.size, error);
     if (kind_has_weights(file_kind(map.data, map.size)))
         return refuse_lone_weights(checkpoint, path, map.data, map.size, error);
     return refuse_file(path, map.data, map.size, error);
@@ -117,7 +120,9 @@ clipseg_status checkpoint_open_memory(struct checkpoint *checkpoint, const char 
 {
     clipseg_status status = begin(checkpoint, name, error);
 
-    if (!status)
+    if (!status && count == 1 && file_kind(files->data, files->size) == KIND_GGUF)
+        status = gguf_read(checkpoint, checkpoint->name, files->data, files->size, error);
+    else if (!status)
         status = read_folder(checkpoint, &(struct file_source){.files = files, .count = count}, error);
     return finish(checkpoint, status);
 }

@@ -24,6 +24,12 @@ size_t tensor_type_size(enum tensor_type type)
     return types[type].size;
 }
 
+bool tensor_is_float(const struct tensor *tensor)
+{
+    return tensor->type == TENSOR_F32 || tensor->type == TENSOR_F16 || tensor->type == TENSOR_BF16 ||
+           tensor->type == TENSOR_F64;
+}
+
 bool tensor_type_find(const char *name, enum tensor_type *type)
 {
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
@@ -53,7 +59,7 @@ static float float_from_bits(uint32_t bits)
 
 /* Half precision: shift exponent and mantissa into place and let a multiplication by 2^112 correct the bias,
  * which also makes subnormal numbers come out right; infinities and NaN get their exponent set. */
-static float float_from_half(uint16_t half)
+float float_from_half(uint16_t half)
 {
     uint32_t magnitude = (uint32_t)(half & 0x7fff) << 13, sign = (uint32_t)(half & 0x8000) << 16;
     float scaled = float_from_bits(magnitude) * float_from_bits(0x77800000);
@@ -62,6 +68,26 @@ static float float_from_half(uint16_t half)
     memcpy(&bits, &scaled, sizeof bits);
     bits |= magnitude >= 0x0f800000 ? 0x7f800000 : 0;
     return float_from_bits(bits | sign);
+}
+
+uint16_t half_from_float(float value)
+{
+    uint32_t bits, sign;
+
+    memcpy(&bits, &value, sizeof bits);
+    sign = bits >> 16 & 0x8000;
+    bits &= 0x7fffffff;
+    if (bits > 0x7f800000) /* NaN */
+        return (uint16_t)(sign | 0x7e00);
+    if (bits >= 0x47800000) /* 65536 and more */
+        return (uint16_t)(sign | 0x7c00);
+    if (bits < 0x38800000) { /* below 2^-14: let the addition of 2^-1 round to multiples of 2^-24 */
+        float rounded = float_from_bits(bits) + 0.5f;
+        memcpy(&bits, &rounded, sizeof bits);
+        return (uint16_t)(sign | (bits - 0x3f000000));
+    }
+    bits += 0x0fff + (bits >> 13 & 1); /* may carry into the exponent, up to infinity */
+    return (uint16_t)(sign | (bits - 0x38000000) >> 13);
 }
 
 static void read_halves(const unsigned char *data, size_t count, float *out)

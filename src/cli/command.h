@@ -16,7 +16,7 @@ struct subcommand {
 };
 
 extern const struct subcommand command_segment, command_classify, command_embed, command_index,
-    command_search, command_info, command_tokenize, command_bench;
+    command_search, command_info, command_convert, command_tokenize, command_bench;
 extern const struct subcommand *const subcommands[]; /* ends with NULL */
 
 /* ---- options.c */

@@ -6,6 +6,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "model/build.h"
 #include "model/model.h"
 
 void clipseg_model_options_default(clipseg_model_options *options)
@@ -19,9 +20,14 @@ static clipseg_status read_tokenizer(clipseg_model *model, clipseg_error *error)
     const clipseg_file *vocab = checkpoint_text(checkpoint, "vocab.json");
     const clipseg_file *merges = checkpoint_text(checkpoint, "merges.txt");
     const clipseg_file *whole = checkpoint_text(checkpoint, "tokenizer.json");
+    const clipseg_file *special = checkpoint_text(checkpoint, "tokenizer.special");
+    const clipseg_file *bytes = checkpoint_text(checkpoint, "tokenizer.bytes");
+    const clipseg_file *pairs = checkpoint_text(checkpoint, "tokenizer.merges");
     clipseg_status status;
 
-    if (vocab && merges)
+    if (special && bytes && pairs)
+        status = tokenizer_from_tables(&model->tokenizer, checkpoint->name, special, bytes, pairs, error);
+    else if (vocab && merges)
         status = tokenizer_from_vocabulary(&model->tokenizer, checkpoint->name, vocab->data, vocab->size,
                                            merges->data, merges->size, error);
     else if (whole)
@@ -38,8 +44,8 @@ static clipseg_status read_tokenizer(clipseg_model *model, clipseg_error *error)
     return status;
 }
 
-/* Everything behind the opened checkpoint. */
-static clipseg_status build(clipseg_model *model, const clipseg_model_options *options, clipseg_error *error)
+clipseg_status model_build(clipseg_model *model, const clipseg_model_options *options, struct pieces *pieces,
+                           clipseg_error *error)
 {
     struct pool *pool;
     clipseg_status status;
@@ -54,7 +60,8 @@ static clipseg_status build(clipseg_model *model, const clipseg_model_options *o
     pool = pool_create(options->threads);
     if (!pool)
         return error_memory(error);
-    status = weights_load(&model->weights, &model->checkpoint, &model->config, &model->kernels, pool, error);
+    status = weights_load(&model->weights, &model->checkpoint, &model->config, &model->kernels, pool, pieces,
+                          error);
     pool_free(pool);
     return status;
 }
@@ -76,7 +83,7 @@ static clipseg_status finish(clipseg_model **model, clipseg_model *made, clipseg
     clipseg_model_options complete = complete_options(options);
 
     if (!status)
-        status = build(made, &complete, error);
+        status = model_build(made, &complete, NULL, error);
     if (status)
         clipseg_model_close(&made);
     else

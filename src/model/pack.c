@@ -19,11 +19,6 @@ static void describe_shape(char *out, size_t size, size_t rank, const size_t *sh
         snprintf(out + used, size - used, "]");
 }
 
-static bool is_float(enum tensor_type type)
-{
-    return type == TENSOR_F32 || type == TENSOR_F16 || type == TENSOR_BF16 || type == TENSOR_F64;
-}
-
 const struct tensor *packer_tensor(struct packer *packer, const char *name, size_t rank, const size_t *shape)
 {
     char full[NAME_SIZE], want[128], found[256];
@@ -40,10 +35,10 @@ const struct tensor *packer_tensor(struct packer *packer, const char *name, size
                       packer->checkpoint->name, full, want);
         return NULL;
     }
-    if (!is_float(tensor->type)) {
-        packer->status =
-            error_set(packer->error, CLIPSEG_ERROR_MODEL, "%s: tensor %s: type is %s, want F32, F16 or BF16",
-                      tensor->file, full, tensor_type_name(tensor->type));
+    if (!tensor_is_float(tensor)) {
+        packer->status = error_set(packer->error, CLIPSEG_ERROR_MODEL,
+                                   "%s: tensor %s: type is %s, want F32, F16 or BF16 of shape %s",
+                                   tensor->file, full, tensor_type_name(tensor->type), want);
         return NULL;
     }
     if (tensor->rank != rank || (rank && memcmp(tensor->shape, shape, rank * sizeof *shape) != 0)) {
@@ -55,7 +50,7 @@ const struct tensor *packer_tensor(struct packer *packer, const char *name, size
     return tensor;
 }
 
-static void remember(struct packer *packer, struct pack_job job)
+void packer_add_job(struct packer *packer, struct pack_job job)
 {
     if (packer->count == packer->capacity) {
         size_t capacity = packer->capacity ? 2 * packer->capacity : 256;
@@ -74,39 +69,85 @@ static void remember(struct packer *packer, struct pack_job job)
 static void copy_to(struct packer *packer, const struct tensor *tensor, float scale, float *place)
 {
     if (tensor)
-        remember(packer, (struct pack_job){.form = PACK_COPY,
-                                           .tensor = *tensor,
-                                           .out = 1,
-                                           .in = tensor->count,
-                                           .scale = scale,
-                                           .packed = place});
+        packer_add_job(packer, (struct pack_job){.form = PACK_COPY,
+                                                 .tensor = *tensor,
+                                                 .out = 1,
+                                                 .in = tensor->count,
+                                                 .scale = scale,
+                                                 .packed = place});
 }
 
-static float *take_matrix(struct packer *packer, size_t out, size_t in)
+/* Room for a matrix [out, in] in panels. */
+static float *take_matrix(struct packer *packer, const char *name, size_t out, size_t in)
 {
-    return arena_take(packer->arena, round_up(out, PANEL) * in, sizeof(float));
+    float *place = arena_take(packer->arena, round_up(out, PANEL) * in, sizeof(float));
+
+    packed_note(packer, name, 3, (size_t[]){(out + PANEL - 1) / PANEL, in, PANEL}, true, place, NULL);
+    return place;
+}
+
+static float *take_vector(struct packer *packer, const char *name, size_t size)
+{
+    float *place = arena_take(packer->arena, size, sizeof(float));
+
+    packed_note(packer, name, 1, &size, false, place, NULL);
+    return place;
 }
 
 static void add_matrix(struct packer *packer, enum pack_form form, const struct tensor *tensor, size_t out,
                        size_t in, size_t first_row, float scale, float *packed)
 {
     if (tensor)
-        remember(packer, (struct pack_job){form, *tensor, out, in, first_row, scale, packed});
+        packer_add_job(packer, (struct pack_job){.form = form,
+                                                 .tensor = *tensor,
+                                                 .out = out,
+                                                 .in = in,
+                                                 .first_row = first_row,
+                                                 .scale = scale,
+                                                 .packed = packed});
+}
+
+/* A whole tensor of any shape as the matrix [out, in]. */
+static const float *pack_matrix(struct packer *packer, const char *name, enum pack_form form, size_t rank,
+                                const size_t *shape, size_t out, size_t in)
+{
+    if (packed_is_file(packer))
+        return packed_find_matrix(packer, name, out, in, 0, 1.0f);
+    float *packed = take_matrix(packer, name, out, in);
+    add_matrix(packer, form, packer_tensor(packer, name, rank, shape), out, in, 0, 1.0f, packed);
+    return packed;
+}
+
+float pack_scalar(struct packer *packer, const char *name)
+{
+    size_t one = 1;
+    float value = 0.0f;
+    const struct tensor *tensor = packer_tensor(packer, name, packed_is_file(packer) ? 1 : 0, &one);
+
+    if (tensor)
+        tensor_read_f32(tensor, 0, 1, &value);
+    packed_note(packer, name, 1, &one, false, NULL, tensor);
+    return value;
 }
 
 const float *pack_vector(struct packer *packer, const char *name, size_t size, float scale)
 {
-    float *place = arena_take(packer->arena, size, sizeof(float));
-
+    if (packed_is_file(packer))
+        return packed_find_vector(packer, name, 1, &size);
+    float *place = take_vector(packer, name, size);
     copy_to(packer, packer_tensor(packer, name, 1, &size), scale, place);
     return place;
 }
 
 const float *pack_table(struct packer *packer, const char *name, size_t rows, size_t columns)
 {
-    float *place = arena_take(packer->arena, rows * columns, sizeof(float));
+    size_t shape[] = {rows, columns};
 
-    copy_to(packer, packer_tensor(packer, name, 2, (size_t[]){rows, columns}), 1.0f, place);
+    if (packed_is_file(packer))
+        return packed_find_vector(packer, name, 2, shape);
+    float *place = arena_take(packer->arena, rows * columns, sizeof(float));
+    packed_note(packer, name, 2, shape, false, place, NULL);
+    copy_to(packer, packer_tensor(packer, name, 2, shape), 1.0f, place);
     return place;
 }
 
@@ -123,12 +164,10 @@ struct layer_norm pack_layer_norm(struct packer *packer, const char *name, size_
 struct linear pack_linear(struct packer *packer, const char *name, size_t in, size_t out, bool has_bias)
 {
     char full[NAME_SIZE];
-    float *packed = take_matrix(packer, out, in);
-    struct linear linear = {in, out, packed, NULL};
+    struct linear linear = {in, out, NULL, NULL};
 
     snprintf(full, sizeof full, "%s.weight", name);
-    add_matrix(packer, PACK_LINEAR, packer_tensor(packer, full, 2, (size_t[]){out, in}), out, in, 0, 1.0f,
-               packed);
+    linear.weight = pack_matrix(packer, full, PACK_LINEAR, 2, (size_t[]){out, in}, out, in);
     if (has_bias) {
         snprintf(full, sizeof full, "%s.bias", name);
         linear.bias = pack_vector(packer, full, out, 1.0f);
@@ -136,32 +175,46 @@ struct linear pack_linear(struct packer *packer, const char *name, size_t in, si
     return linear;
 }
 
-struct linear pack_qkv(struct packer *packer, const char *name, size_t hidden, float scale)
+/* Queries, keys and values into one matrix and one bias. */
+static void pack_parts(struct packer *packer, const char *name, size_t hidden, float scale, float *packed,
+                       float *bias)
 {
     static const char *const parts[] = {"q_proj", "k_proj", "v_proj"};
-    float *packed = take_matrix(packer, 3 * hidden, hidden);
-    float *bias = arena_take(packer->arena, 3 * hidden, sizeof(float));
+    bool later = packer->pieces && packer->pieces->half;
 
     for (size_t i = 0; i < 3; i++) {
         char full[NAME_SIZE];
         float factor = i ? 1.0f : scale;
         snprintf(full, sizeof full, "%s.%s.weight", name, parts[i]);
         add_matrix(packer, PACK_LINEAR, packer_tensor(packer, full, 2, (size_t[]){hidden, hidden}), hidden,
-                   hidden, i * hidden, factor, packed);
+                   hidden, i * hidden, later ? 1.0f : factor, packed);
         snprintf(full, sizeof full, "%s.%s.bias", name, parts[i]);
         copy_to(packer, packer_tensor(packer, full, 1, &hidden), factor, bias ? bias + i * hidden : NULL);
     }
-    return (struct linear){hidden, 3 * hidden, packed, bias};
+}
+
+struct linear pack_qkv(struct packer *packer, const char *name, size_t hidden, float scale)
+{
+    char weight[NAME_SIZE], bias[NAME_SIZE];
+    size_t out = 3 * hidden;
+
+    snprintf(weight, sizeof weight, "%s.qkv_proj.weight", name);
+    snprintf(bias, sizeof bias, "%s.qkv_proj.bias", name);
+    if (packed_is_file(packer))
+        return (struct linear){hidden, out, packed_find_matrix(packer, weight, out, hidden, hidden, scale),
+                               packed_find_vector(packer, bias, 1, &out)};
+    float *packed = take_matrix(packer, weight, out, hidden), *offsets = take_vector(packer, bias, out);
+    pack_parts(packer, name, hidden, scale, packed, offsets);
+    return (struct linear){hidden, out, packed, offsets};
 }
 
 struct linear pack_convolution(struct packer *packer, const char *name, size_t in, size_t out)
 {
     char full[NAME_SIZE];
-    float *packed = take_matrix(packer, out, 9 * in);
 
     snprintf(full, sizeof full, "%s.weight", name);
-    add_matrix(packer, PACK_CONVOLUTION, packer_tensor(packer, full, 4, (size_t[]){out, in, 3, 3}), out,
-               9 * in, 0, 1.0f, packed);
+    const float *packed =
+        pack_matrix(packer, full, PACK_CONVOLUTION, 4, (size_t[]){out, in, 3, 3}, out, 9 * in);
     snprintf(full, sizeof full, "%s.bias", name);
     return (struct linear){9 * in, out, packed, pack_vector(packer, full, out, 1.0f)};
 }
@@ -171,13 +224,14 @@ struct linear pack_transposed(struct packer *packer, const char *name, size_t in
 {
     char full[NAME_SIZE];
     size_t out = kernel * kernel * channels;
-    float *packed = take_matrix(packer, out, in), *bias = arena_take(packer->arena, out, sizeof(float));
 
     snprintf(full, sizeof full, "%s.weight", name);
-    add_matrix(packer, PACK_TRANSPOSED,
-               packer_tensor(packer, full, 4, (size_t[]){in, channels, kernel, kernel}), out, in, 0, 1.0f,
-               packed);
+    const float *packed =
+        pack_matrix(packer, full, PACK_TRANSPOSED, 4, (size_t[]){in, channels, kernel, kernel}, out, in);
     snprintf(full, sizeof full, "%s.bias", name);
+    if (packed_is_file(packer))
+        return (struct linear){in, out, packed, packed_find_vector(packer, full, 1, &out)};
+    float *bias = take_vector(packer, full, out);
     for (size_t i = 0; i < kernel * kernel; i++)
         copy_to(packer, packer_tensor(packer, full, 1, &channels), 1.0f, bias ? bias + i * channels : NULL);
     return (struct linear){in, out, packed, bias};
@@ -186,21 +240,25 @@ struct linear pack_transposed(struct packer *packer, const char *name, size_t in
 struct linear pack_patches(struct packer *packer, const char *name, size_t patch, size_t hidden)
 {
     size_t in = 3 * patch * patch;
-    float *packed = take_matrix(packer, hidden, in);
 
-    add_matrix(packer, PACK_LINEAR, packer_tensor(packer, name, 4, (size_t[]){hidden, 3, patch, patch}),
-               hidden, in, 0, 1.0f, packed);
-    return (struct linear){in, hidden, packed, NULL};
+    return (struct linear){
+        in, hidden,
+        pack_matrix(packer, name, PACK_LINEAR, 4, (size_t[]){hidden, 3, patch, patch}, hidden, in), NULL};
 }
 
-void pack_scan(struct packer *packer, const struct tensor *tensor)
+struct tensor pack_rows_in_place(struct packer *packer, const char *name, size_t rows, size_t columns)
 {
-    if (tensor)
-        remember(packer, (struct pack_job){.form = PACK_SCAN,
-                                           .tensor = *tensor,
-                                           .out = tensor->shape[0],
-                                           .in = tensor->count / tensor->shape[0],
-                                           .scale = 1.0f});
+    size_t shape[] = {rows, columns};
+    const struct tensor *tensor = packer_tensor(packer, name, 2, shape);
+
+    if (!tensor)
+        return (struct tensor){0};
+    packed_note(packer, name, 2, shape, false, NULL, tensor);
+    if (!packed_is_file(packer))
+        packer_add_job(packer,
+                       (struct pack_job){
+                           .form = PACK_SCAN, .tensor = *tensor, .out = rows, .in = columns, .scale = 1.0f});
+    return *tensor;
 }
 
 void packer_free(struct packer *packer)

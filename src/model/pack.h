@@ -13,6 +13,8 @@ enum pack_form {
     PACK_LINEAR,      /* [out, in] */
     PACK_CONVOLUTION, /* [out, channels, 3, 3] -> in = [ky][kx][channel] */
     PACK_TRANSPOSED,  /* [in, channels, kernel, kernel] -> out = [ky][kx][channel] */
+    PACK_EXPAND,      /* a packed file's panels in half precision, [panels, in, PANEL]: out rows, the first
+                         `scaled` of them times the scale */
 };
 
 struct pack_job {
@@ -22,6 +24,23 @@ struct pack_job {
     size_t first_row; /* where the rows of this tensor begin in the packed matrix (queries, keys, values) */
     float scale;      /* every element times this */
     float *packed;    /* the whole packed matrix, or the destination of a copy */
+    size_t scaled;    /* PACK_EXPAND only */
+};
+
+/* One tensor of a packed file: what convert.c writes, pack.c has placed. */
+struct piece {
+    char name[256];
+    size_t rank, shape[3];
+    bool matrix;          /* panels [ceil(out / PANEL), in, PANEL], which may be stored in half precision */
+    const float *data;    /* NULL: read it from `tensor` */
+    struct tensor tensor; /* [rows, columns], stored in the same type as matrices */
+};
+
+/* What a packed file will hold, collected while the weights are packed. */
+struct pieces {
+    struct piece *list;
+    size_t count, capacity;
+    bool half; /* every weight is rounded to half precision, and scales are left to the reader */
 };
 
 struct packer {
@@ -30,6 +49,7 @@ struct packer {
     struct arena *arena; /* planning while its block is NULL */
     struct pack_job *jobs;
     size_t count, capacity;
+    struct pieces *pieces; /* NULL unless a packed file is being made */
     clipseg_status status; /* of the first thing that went wrong; everything after it does nothing */
     clipseg_error *error;
 };
@@ -37,8 +57,9 @@ struct packer {
 /* Find a tensor and compare its shape; NULL and packer->status set when missing or different. */
 const struct tensor *packer_tensor(struct packer *packer, const char *name, size_t rank, const size_t *shape);
 
-/* name: a printf format's result, see packer_name. All remember a job and return its destination (NULL when
- * planning). */
+/* All remember a job and return its destination (NULL when planning). In a packed file they find the ready
+ * piece instead and return where it lies. */
+float pack_scalar(struct packer *packer, const char *name);
 const float *pack_vector(struct packer *packer, const char *name, size_t size, float scale);
 const float *pack_table(struct packer *packer, const char *name, size_t rows, size_t columns);
 struct layer_norm pack_layer_norm(struct packer *packer, const char *name, size_t size, float epsilon);
@@ -52,7 +73,21 @@ struct linear pack_transposed(struct packer *packer, const char *name, size_t in
                               size_t kernel);
 /* The patch embedding: [hidden, 3, patch, patch] without bias is a matrix as it lies. */
 struct linear pack_patches(struct packer *packer, const char *name, size_t patch, size_t hidden);
-void pack_scan(struct packer *packer, const struct tensor *tensor);
+/* A table that stays where it lies and is read row by row. */
+struct tensor pack_rows_in_place(struct packer *packer, const char *name, size_t rows, size_t columns);
+
+void packer_add_job(struct packer *packer, struct pack_job job);
+
+/* ---- pack_file.c: pieces of a packed file. name: in full. */
+
+bool packed_is_file(const struct packer *packer);
+const float *packed_find_vector(struct packer *packer, const char *name, size_t rank, const size_t *shape);
+/* The first `scaled` rows are to be multiplied by `scale` if the file leaves that to its reader. */
+const float *packed_find_matrix(struct packer *packer, const char *name, size_t out, size_t in, size_t scaled,
+                                float scale);
+void packed_note(struct packer *packer, const char *name, size_t rank, const size_t *shape, bool matrix,
+                 const float *data, const struct tensor *tensor);
+void pieces_free(struct pieces *pieces);
 
 /* Run all jobs. Errors: MODEL (NaN or infinity), MEMORY. */
 clipseg_status packer_run(struct packer *packer, const struct kernels *kernels, struct pool *pool,

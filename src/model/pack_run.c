@@ -15,8 +15,12 @@ struct run {
     size_t *first_task; /* [jobs + 1] */
     float *staging;     /* [threads][PANEL + 1][longest]: rows of a panel, then one tensor row */
     size_t longest;
+    bool half;            /* round everything to half precision */
     atomic_size_t broken; /* 1 + the number of a job whose tensor is not finite; 0: none */
+    atomic_size_t large;  /* the same for one that does not fit into half precision */
 };
+
+enum verdict { GOOD, BROKEN, LARGE };
 
 static bool all_finite(const float *x, size_t count)
 {
@@ -25,6 +29,27 @@ static bool all_finite(const float *x, size_t count)
     for (size_t i = 0; i < count; i++)
         sum += x[i] - x[i];
     return sum == 0.0f;
+}
+
+static void round_to_half(float *x, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        x[i] = float_from_half(half_from_float(x[i]));
+}
+
+/* What has just been read: numbers? Then rounded and scaled. */
+static enum verdict finish(const struct run *run, float *x, size_t count, float scale)
+{
+    if (!all_finite(x, count))
+        return BROKEN;
+    if (run->half) {
+        round_to_half(x, count);
+        if (!all_finite(x, count))
+            return LARGE;
+    }
+    for (size_t i = 0; i < count && scale != 1.0f; i++)
+        x[i] *= scale;
+    return GOOD;
 }
 
 /* Row `row` of the job's matrix [out, in] in float32. */
@@ -49,7 +74,7 @@ static void read_row(const struct pack_job *job, size_t row, float *out)
 
 /* Rows [first, first + count) of one panel. A panel that two tensors share (qkv with a width that is no
  * multiple of PANEL) is written in part by each. */
-static bool pack_rows(const struct run *run, const struct pack_job *job, size_t panel, float *staging)
+static enum verdict pack_rows(const struct run *run, const struct pack_job *job, size_t panel, float *staging)
 {
     size_t start = panel * PANEL, end = size_min(start + PANEL, job->first_row + job->out);
     size_t first = size_max(start, job->first_row), filled = end - first;
@@ -58,25 +83,37 @@ static bool pack_rows(const struct run *run, const struct pack_job *job, size_t 
     for (size_t row = first; row < end; row++) {
         float *line = staging + (row - first) * job->in;
         read_row(job, row - job->first_row, line);
-        if (!all_finite(line, job->in))
-            return false;
-        for (size_t i = 0; i < job->in && job->scale != 1.0f; i++)
-            line[i] *= job->scale;
+        enum verdict verdict = finish(run, line, job->in, job->scale);
+        if (verdict != GOOD)
+            return verdict;
     }
     if (first == start && filled == PANEL) {
         run->kernels->pack_rows(PANEL, job->in, staging, job->in, out);
-        return true;
+        return GOOD;
     }
     for (size_t i = 0; i < filled; i++)
         for (size_t j = 0; j < job->in; j++)
             out[j * PANEL + (first - start) + i] = staging[i * job->in + j];
-    return true;
+    return GOOD;
+}
+
+/* One panel of half precision, whose scaled rows are the panel's first columns. */
+static enum verdict expand_panel(const struct pack_job *job, size_t panel)
+{
+    float *out = job->packed + panel * PANEL * job->in;
+    size_t scaled = job->scaled > panel * PANEL ? size_min(job->scaled - panel * PANEL, PANEL) : 0;
+
+    tensor_read_f32(&job->tensor, panel * PANEL * job->in, PANEL * job->in, out);
+    for (size_t j = 0; j < job->in && scaled && job->scale != 1.0f; j++)
+        for (size_t i = 0; i < scaled; i++)
+            out[j * PANEL + i] *= job->scale;
+    return GOOD;
 }
 
 /* Elements of a copy or scan that one task takes. */
 #define COPY_STEP ((size_t)1 << 16)
 
-static bool copy_part(const struct run *run, const struct pack_job *job, size_t part, float *staging)
+static enum verdict copy_part(const struct run *run, const struct pack_job *job, size_t part, float *staging)
 {
     size_t total = job->tensor.count, step = size_min(COPY_STEP, run->longest * PANEL);
 
@@ -84,12 +121,24 @@ static bool copy_part(const struct run *run, const struct pack_job *job, size_t 
         size_t count = size_min(step, size_min(total, (part + 1) * COPY_STEP) - first);
         float *out = job->form == PACK_COPY ? job->packed + first : staging;
         tensor_read_f32(&job->tensor, first, count, out);
-        if (!all_finite(out, count))
-            return false;
-        for (size_t i = 0; i < count && job->scale != 1.0f; i++)
-            out[i] *= job->scale;
+        enum verdict verdict = finish(run, out, count, job->scale);
+        if (verdict != GOOD)
+            return verdict;
     }
-    return true;
+    return GOOD;
+}
+
+static enum verdict run_part(const struct run *run, const struct pack_job *job, size_t part, float *staging)
+{
+    switch (job->form) {
+    case PACK_COPY:
+    case PACK_SCAN:
+        return copy_part(run, job, part, staging);
+    case PACK_EXPAND:
+        return expand_panel(job, part);
+    default:
+        return pack_rows(run, job, job->first_row / PANEL + part, staging);
+    }
 }
 
 static size_t task_count(const struct pack_job *job)
@@ -114,10 +163,9 @@ static void run_task(void *context, size_t task, size_t worker)
     }
     const struct pack_job *job = &run->packer->jobs[low];
     size_t part = task - run->first_task[low];
-    bool plain = job->form == PACK_COPY || job->form == PACK_SCAN;
-    if (!(plain ? copy_part(run, job, part, staging)
-                : pack_rows(run, job, job->first_row / PANEL + part, staging)))
-        atomic_store(&run->broken, low + 1);
+    enum verdict verdict = run_part(run, job, part, staging);
+    if (verdict != GOOD)
+        atomic_store(verdict == BROKEN ? &run->broken : &run->large, low + 1);
 }
 
 /* The first and the last panel of a matrix may be filled in part, or by two tensors: they start at zero. */
@@ -125,7 +173,7 @@ static void clear_outer_panels(const struct pack_job *job)
 {
     size_t panel_size = PANEL * job->in;
 
-    if (job->form == PACK_COPY || job->form == PACK_SCAN)
+    if (job->form == PACK_COPY || job->form == PACK_SCAN || job->form == PACK_EXPAND)
         return;
     memset(job->packed + job->first_row / PANEL * panel_size, 0, panel_size * sizeof(float));
     memset(job->packed + (job->first_row + job->out - 1) / PANEL * panel_size, 0, panel_size * sizeof(float));
@@ -134,7 +182,8 @@ static void clear_outer_panels(const struct pack_job *job)
 clipseg_status packer_run(struct packer *packer, const struct kernels *kernels, struct pool *pool,
                           clipseg_error *error)
 {
-    struct run run = {.packer = packer, .kernels = kernels, .longest = 1};
+    struct run run = {
+        .packer = packer, .kernels = kernels, .longest = 1, .half = packer->pieces && packer->pieces->half};
     clipseg_status status = CLIPSEG_OK;
 
     run.first_task = memory_zeroed(packer->count + 1, sizeof *run.first_task);
@@ -143,7 +192,8 @@ clipseg_status packer_run(struct packer *packer, const struct kernels *kernels, 
     for (size_t i = 0; i < packer->count; i++) {
         const struct pack_job *job = &packer->jobs[i];
         run.first_task[i + 1] = run.first_task[i] + task_count(job);
-        run.longest = job->form == PACK_COPY ? run.longest : size_max(run.longest, job->in);
+        if (job->form != PACK_COPY && job->form != PACK_EXPAND)
+            run.longest = size_max(run.longest, job->in);
     }
     run.staging = memory_aligned(pool_threads(pool) * run.longest * PANEL, sizeof(float));
     if (run.staging) {
@@ -157,6 +207,12 @@ clipseg_status packer_run(struct packer *packer, const struct kernels *kernels, 
         const struct tensor *tensor = &packer->jobs[run.broken - 1].tensor;
         status =
             error_set(error, CLIPSEG_ERROR_MODEL, "%s: tensor %s: holds NaN or infinity; get the file again",
+                      tensor->file, tensor->name);
+    } else if (run.large) {
+        const struct tensor *tensor = &packer->jobs[run.large - 1].tensor;
+        status =
+            error_set(error, CLIPSEG_ERROR_MODEL,
+                      "%s: tensor %s: holds a number above 65504, the largest in half precision; take f32",
                       tensor->file, tensor->name);
     }
     free(run.staging);

@@ -62,13 +62,10 @@ static struct block *place_blocks(struct packer *p, const char *prefix, const st
 
 static void place_text(struct packer *p, struct text_weights *w, const struct config *config)
 {
-    const char *embedding = "text_model.embeddings.token_embedding.weight";
     size_t hidden = config->text.hidden;
-    const struct tensor *t = packer_tensor(p, embedding, 2, (size_t[]){config->vocabulary, hidden});
 
-    if (t)
-        w->token_embedding = *t;
-    pack_scan(p, t);
+    w->token_embedding =
+        pack_rows_in_place(p, "text_model.embeddings.token_embedding.weight", config->vocabulary, hidden);
     w->position = pack_table(p, "text_model.embeddings.position_embedding.weight", config->context, hidden);
     w->blocks = place_blocks(p, "text_model.encoder.layers", &config->text);
     w->final_norm = pack_layer_norm(p, "text_model.final_layer_norm", hidden, config->text.epsilon);
@@ -123,17 +120,14 @@ static void place_decoder(struct packer *p, struct decoder_weights *w, const str
 
 static void place_all(struct packer *p, struct weights *w, const struct config *config)
 {
-    const char *clip = config->has_decoder ? "clip." : "";
-    const struct tensor *scale;
-
     p->count = 0;
     p->arena->used = 0;
-    p->prefix = clip;
+    if (p->pieces)
+        p->pieces->count = 0;
+    p->prefix = config->has_decoder ? "clip." : "";
     place_text(p, &w->text, config);
     place_vision(p, &w->vision, config);
-    scale = packer_tensor(p, "logit_scale", 0, NULL);
-    if (scale)
-        tensor_read_f32(scale, 0, 1, &w->logit_scale);
+    w->logit_scale = pack_scalar(p, "logit_scale");
     p->prefix = "";
     if (config->has_decoder)
         place_decoder(p, &w->decoder, config);
@@ -141,9 +135,10 @@ static void place_all(struct packer *p, struct weights *w, const struct config *
 
 clipseg_status weights_load(struct weights *weights, const struct checkpoint *checkpoint,
                             const struct config *config, const struct kernels *kernels, struct pool *pool,
-                            clipseg_error *error)
+                            struct pieces *pieces, clipseg_error *error)
 {
-    struct packer packer = {.checkpoint = checkpoint, .arena = &weights->arena, .error = error};
+    struct packer packer = {
+        .checkpoint = checkpoint, .arena = &weights->arena, .pieces = pieces, .error = error};
     clipseg_status status;
 
     memset(weights, 0, sizeof *weights);

@@ -41,12 +41,16 @@ struct weights {
     struct arena arena; /* holds everything but the token embedding */
 };
 
+struct pieces;
+
 /* Check every tensor that the configuration calls for (a mismatch names tensor, wanted and found shape), then
  * convert to float32 and pack with all threads of the pool. NaN or infinity in a weight is an error that
- * names the tensor. The checkpoint must outlive the weights. Errors: MODEL, MEMORY. */
+ * names the tensor. A packed file's tensors are used where they lie. The checkpoint must outlive the weights.
+ * pieces: NULL, or receives what a packed file of these weights consists of (it points into the weights).
+ * Errors: MODEL, MEMORY. */
 clipseg_status weights_load(struct weights *weights, const struct checkpoint *checkpoint,
                             const struct config *config, const struct kernels *kernels, struct pool *pool,
-                            clipseg_error *error);
+                            struct pieces *pieces, clipseg_error *error);
 
 void weights_free(struct weights *weights);
 

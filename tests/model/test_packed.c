@@ -1,0 +1,103 @@
+/* test_packed.c: a packed file is used where it lies, from a map and from memory. */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "model/convert.h"
+#include "model/model.h"
+#include "tests/test.h"
+
+/* Pack tests/data/NAME into a temporary file. */
+static bool pack(const char *name, enum tensor_type type, char *path, size_t size)
+{
+    struct checkpoint checkpoint;
+    clipseg_model_options options;
+    clipseg_error error = {0};
+    const char *folder = getenv("TMPDIR");
+
+    clipseg_model_options_default(&options);
+    snprintf(path, size, "%s/clipseg-packed-%ld.gguf", folder ? folder : "/tmp", (long)getpid());
+    bool done = !checkpoint_open(&checkpoint, test_file(name), &error) &&
+                !model_convert(&checkpoint, path, type, &options, &error);
+    CHECK_TEXT(done, error.text);
+    return done;
+}
+
+static bool inside(const struct file_map *map, const void *place)
+{
+    const unsigned char *byte = place;
+
+    return byte >= map->data && byte < map->data + map->size;
+}
+
+/* Logits of one prompt on a striped picture. */
+static void compute(clipseg_model *model, float *logits)
+{
+    clipseg_session *session = NULL;
+    uint8_t rgb[32 * 32 * 3];
+    clipseg_image image = {32, 32, rgb, NULL};
+    clipseg_prompt prompt = clipseg_text("a glass");
+
+    for (size_t i = 0; i < sizeof rgb; i++)
+        rgb[i] = (uint8_t)(i * 37);
+    REQUIRE(clipseg_session_create(&session, model, NULL, NULL) == CLIPSEG_OK);
+    REQUIRE(clipseg_session_set_image(session, &image, NULL) == CLIPSEG_OK);
+    REQUIRE(clipseg_session_logits(session, &prompt, 1, logits, NULL) == CLIPSEG_OK);
+    clipseg_session_close(&session);
+}
+
+static void weights_lie_in_the_mapped_file(void)
+{
+    char path[256];
+    clipseg_model *model = NULL;
+    clipseg_error error = {0};
+
+    REQUIRE(pack("tiny-refined", TENSOR_F32, path, sizeof path));
+    CHECK_TEXT(clipseg_model_open(&model, path, NULL, &error) == CLIPSEG_OK, error.text);
+    unlink(path);
+    REQUIRE(model && model->checkpoint.map_count == 1);
+    const struct file_map *map = model->checkpoint.maps;
+    const struct block *block = &model->weights.vision.blocks[2];
+    CHECK(map->mapped && inside(map, block->qkv.weight) && inside(map, block->qkv.bias));
+    CHECK(inside(map, block->fc1.weight) && inside(map, block->norm1.gamma));
+    CHECK(inside(map, model->weights.text.position) && inside(map, model->weights.text.token_embedding.data));
+    CHECK(inside(map, model->weights.decoder.last.weight) && inside(map, model->weights.decoder.last.bias));
+    CHECK((uintptr_t)block->qkv.weight % 64 == 0);
+    CHECK(model->weights.arena.peak < 4096); /* the lists of blocks, nothing else */
+    clipseg_model_close(&model);
+}
+
+static void a_file_in_memory_may_lie_anywhere(void)
+{
+    static float expected[80 * 80], found[80 * 80];
+    clipseg_model *model = NULL;
+    char path[256];
+    struct file_map map;
+
+    REQUIRE(clipseg_model_open(&model, test_file("tiny-refined"), NULL, NULL) == CLIPSEG_OK);
+    compute(model, expected);
+    clipseg_model_close(&model);
+    REQUIRE(pack("tiny-refined", TENSOR_F32, path, sizeof path));
+    REQUIRE(file_map_open(&map, path, NULL) == CLIPSEG_OK);
+    unlink(path);
+    unsigned char *copy = malloc(map.size + 128);
+    for (size_t shift = 0; shift < 128; shift += shift < 4 ? 1 : 60) {
+        clipseg_error error = {0};
+        memcpy(copy + shift, map.data, map.size);
+        clipseg_file file = {"model.gguf", copy + shift, map.size};
+        CHECK_TEXT(clipseg_model_open_memory(&model, "memory", &file, 1, NULL, &error) == CLIPSEG_OK, error.text);
+        if (model)
+            compute(model, found);
+        CHECK(!memcmp(expected, found, sizeof found));
+        clipseg_model_close(&model);
+    }
+    free(copy);
+    file_map_close(&map);
+}
+
+static const struct test tests[] = {
+    {"weights_lie_in_the_mapped_file", weights_lie_in_the_mapped_file},
+    {"a_file_in_memory_may_lie_anywhere", a_file_in_memory_may_lie_anywhere},
+};
+
+TEST_MAIN(tests)
