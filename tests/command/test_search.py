@@ -178,6 +178,8 @@ def test_duplicates_come_in_groups():
     for h in hits:
         groups.setdefault(h["group"], set()).add(os.path.basename(h["path"]))
     assert sorted(map(sorted, groups.values())) == [["000.png", "again.png", "copy.png"], ["001.bmp", "001.png"]]
+    loose = search("--duplicates", "--similarity", "0.5")
+    assert all(h["score"] >= 0.5 - 1e-6 for h in loose) and len({h["path"] for h in loose}) == len(loose) > len(hits)
     text = check_success(clipseg("search", "photos.db", "--duplicates", "--similarity", "0.99999")).stdout.decode()
     assert len(text.split("\n\n")) == 2
 

@@ -1,4 +1,7 @@
-/* duplicates.c: `clipseg search --duplicates`: groups of pictures that are nearly the same. */
+/* duplicates.c: `clipseg search --duplicates`: groups of pictures that are nearly the same.
+ *
+ * Comparing all pairs gives chains, in which the ends may have little in common. Each chain is cut into
+ * groups around a picture: the first one that is in no group yet takes all that are similar to it. */
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -16,6 +19,52 @@ static int by_group(const void *a, const void *b)
     const struct member *x = a, *y = b;
 
     return x->group != y->group ? (x->group < y->group ? -1 : 1) : x->slot < y->slot ? -1 : x->slot > y->slot;
+}
+
+/* A chain that is being cut. */
+struct cut {
+    const struct search *search;
+    struct member *members; /* [count] of one chain; group: the leader's slot, or UINT32_MAX for none yet */
+    size_t leader;
+};
+
+static void join_leader(void *context, size_t task, size_t worker)
+{
+    const struct cut *cut = context;
+    const struct vectors *v = &cut->search->vectors;
+    const struct member *leader = &cut->members[cut->leader];
+    struct member *member = &cut->members[cut->leader + 1 + task];
+
+    (void)worker;
+    if (member->group == UINT32_MAX &&
+        vector_product(vectors_floats(v, leader->slot), vectors_floats(v, member->slot), v->dimension) >=
+            cut->search->similarity)
+        member->group = leader->slot;
+}
+
+static void cut_chain(const struct search *search, struct member *members, size_t count)
+{
+    struct cut cut = {search, members, 0};
+
+    for (size_t i = 0; i < count; i++)
+        members[i].group = UINT32_MAX;
+    for (; cut.leader < count; cut.leader++) {
+        struct member *leader = &members[cut.leader];
+        if (leader->group != UINT32_MAX)
+            continue;
+        leader->group = leader->slot;
+        pool_run(search->pool, count - cut.leader - 1, join_leader, &cut);
+    }
+}
+
+/* How many of the members, from the first one on, are in its group. */
+static size_t group_size(const struct member *members, size_t count)
+{
+    size_t size = 1;
+
+    while (size < count && members[size].group == members[0].group)
+        size++;
+    return size;
 }
 
 /* The pictures of one group; those that the database no longer names are left out, and so is a group of one.
@@ -50,18 +99,23 @@ static clipseg_status add_group(struct search *search, const struct member *memb
     return CLIPSEG_OK;
 }
 
-static clipseg_status add_groups(struct search *search, const struct member *members, size_t count,
+static clipseg_status add_groups(struct search *search, struct member *members, size_t count,
                                  clipseg_error *error)
 {
     clipseg_status status = CLIPSEG_OK;
     uint32_t number = 1;
 
-    for (size_t i = 0, next; !status && i < count; i = next) {
-        size_t added;
-        for (next = i + 1; next < count && members[next].group == members[i].group;)
-            next++;
-        status = next - i > 1 ? add_group(search, members + i, next - i, number, &added, error) : CLIPSEG_OK;
-        number += next - i > 1 && !status && added;
+    for (size_t i = 0, size; i < count; i += size) {
+        size = group_size(members + i, count - i);
+        cut_chain(search, members + i, size);
+    }
+    qsort(members, count, sizeof *members, by_group);
+    for (size_t i = 0, size; !status && i < count; i += size) {
+        size_t added = 0;
+        size = group_size(members + i, count - i);
+        if (size > 1)
+            status = add_group(search, members + i, size, number, &added, error);
+        number += added > 0;
     }
     return status;
 }
