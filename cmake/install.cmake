@@ -2,7 +2,7 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-target_compile_definitions(output_objects PRIVATE
+set_source_files_properties(src/base/module.c PROPERTIES COMPILE_DEFINITIONS
   CLIPSEG_MODULE_DIRECTORY="${CMAKE_INSTALL_FULL_LIBDIR}/clipseg")
 install(TARGETS command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS shared LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
@@ -13,9 +13,11 @@ install(FILES LICENSE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES tools/completion/clipseg.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
   RENAME clipseg)
 install(FILES tools/completion/_clipseg DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions)
-if(TARGET figure)
-  install(TARGETS figure LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/clipseg)
-endif()
+foreach(MODULE figure network)
+  if(TARGET ${MODULE})
+    install(TARGETS ${MODULE} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/clipseg)
+  endif()
+endforeach()
 
 configure_file(cmake/clipseg.pc.in clipseg.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/clipseg.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -9,8 +9,9 @@ ALLOWED = {
     "base": set(), "kernels": {"base"}, "nn": {"base", "kernels"}, "checkpoint": {"base"}, "text": {"base"},
     "image": {"base", "kernels"}, "model": {"base", "kernels", "nn", "checkpoint", "text", "image"},
     "segment": {"base", "kernels", "nn", "model", "image", "checkpoint", "text"}, "output": {"base", "image"},
-    "cli": {"base", "kernels", "nn", "checkpoint", "text", "image", "model", "segment", "output", "index"},
+    "cli": {"base", "kernels", "nn", "checkpoint", "text", "image", "model", "segment", "output", "index", "hub"},
     "index": {"base", "kernels"},
+    "hub": {"base", "kernels", "nn", "checkpoint", "text", "image", "model", "segment", "output"},
 }
 LONGEST = 80
 

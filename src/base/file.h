@@ -47,7 +47,15 @@ void file_write_abandon(struct file_writer *writer);
 clipseg_status file_write_bytes(const char *path, const void *data, size_t size, bool durable,
                                 clipseg_error *error);
 
+/* fsync the folder that a path lies in, so that its new name survives a power failure. */
+bool file_sync_folder(const char *path);
+
 /* Unlink all temporaries that are open right now. Async-signal-safe: for the command's signal handlers. */
 void file_write_abandon_all_signal_safe(void);
+
+/* ---- file_folder.c */
+
+/* Make the folder that a path lies in, and those above it. Errors: IO, MEMORY. */
+clipseg_status make_folders(const char *path, clipseg_error *error);
 
 #endif

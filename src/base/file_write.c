@@ -91,8 +91,7 @@ clipseg_status file_write_open(struct file_writer *writer, const char *path, cli
     return status;
 }
 
-/* So that the new name survives a power failure. */
-static bool sync_folder(const char *path)
+bool file_sync_folder(const char *path)
 {
     const char *slash = strrchr(path, '/');
     char *folder =
@@ -121,7 +120,7 @@ clipseg_status file_write_commit(struct file_writer *writer, bool durable, clips
         written = false;
         reason = errno;
     }
-    if (written && durable && !sync_folder(writer->path)) {
+    if (written && durable && !file_sync_folder(writer->path)) {
         written = false;
         reason = errno;
     }

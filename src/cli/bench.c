@@ -326,6 +326,7 @@ static int run(int count, char **arguments)
     const struct option options[] = {
         {'m', "model", "MODEL", "as in segment", OPTION_TEXT, &b.choice.model, NULL},
         {0, "clip", "DIR", "as in segment", OPTION_TEXT, &b.choice.clip, NULL},
+        {0, "pull", NULL, "as in segment", OPTION_FLAG, &b.choice.pull, NULL},
         {0, "prompt-counts", "LIST", "numbers of prompts on one picture; default 1,4", OPTION_CALL, &b,
          set_counts},
         {0, "repeat", "N", "runs of which the median is printed; default 5", OPTION_SIZE, &b.repeat, NULL},

@@ -130,6 +130,7 @@ static clipseg_status parse(struct classify *c, int *count, char **arguments, cl
     const struct option options[] = {
         {'m', "model", "MODEL", "as in segment; a plain CLIP model will do", OPTION_TEXT, &c->choice.model,
          NULL},
+        {0, "pull", NULL, "as in segment", OPTION_FLAG, &c->choice.pull, NULL},
         {'p', "prompt", "TEXT", "a label; repeatable", OPTION_CALL, &c->labels, prompts_add_text},
         {0, "labels", "FILE", "labels from a file, one per line", OPTION_CALL, &c->labels, prompts_add_file},
         {0, "top", "K", "print only the K most probable; default: all, for several pictures 1", OPTION_SIZE,

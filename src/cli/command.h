@@ -16,7 +16,8 @@ struct subcommand {
 };
 
 extern const struct subcommand command_segment, command_classify, command_embed, command_index,
-    command_search, command_info, command_convert, command_tokenize, command_bench;
+    command_search, command_pull, command_models, command_convert, command_info, command_tokenize,
+    command_bench;
 extern const struct subcommand *const subcommands[]; /* ends with NULL */
 
 /* ---- options.c */
@@ -65,6 +66,7 @@ struct model_choice {
     const char *cpu;   /* --cpu: NULL for $CLIPSEG_CPU */
     const char *clip;  /* --clip */
     size_t threads;
+    bool pull; /* --pull: download a hub id that is not in the cache */
     bool quiet;
 };
 
@@ -72,8 +74,16 @@ struct model_choice {
  * IO, MODEL, MEMORY. */
 clipseg_status model_choose(clipseg_model **model, const struct model_choice *choice, clipseg_error *error);
 
-/* The path for a name: itself, or the snapshot folder of a hub id. out: [size]. Errors: MODEL, IO. */
+/* The path for a name: itself, or the snapshot folder of a hub id. Nothing is downloaded. out: [size].
+ * Errors: MODEL, IO. */
 clipseg_status model_resolve(const char *name, char *out, size_t size, clipseg_error *error);
+
+struct hub_id;
+struct pulled;
+
+/* pull.c: download a model, with a progress bar unless quiet. Errors: NETWORK, MODEL, IO, MEMORY,
+ * INTERRUPTED. */
+clipseg_status model_pull(const struct hub_id *id, bool quiet, struct pulled *pulled, clipseg_error *error);
 
 /* ---- signals.c */
 
@@ -87,6 +97,7 @@ int signals_stop(void);
 
 /* A bar with rate and time left, on a terminal only. done of total; name: what is worked on. */
 void progress_show(size_t done, size_t total, const char *name);
+void progress_bytes(size_t done, size_t total, const char *name); /* the same for bytes: 12.3/603.1 MB */
 void progress_end(void);
 void progress_enable(bool enabled);
 

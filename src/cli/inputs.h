@@ -38,7 +38,4 @@ void inputs_free(struct inputs *inputs);
 clipseg_status input_load(const char *path, const clipseg_image_options *options, clipseg_image *image,
                           clipseg_error *error);
 
-/* Make the folder that a path lies in, and those above it. Errors: IO, MEMORY. */
-clipseg_status make_folders(const char *path, clipseg_error *error);
-
 #endif

@@ -9,8 +9,9 @@
 #define BAR 24
 
 static struct {
-    bool enabled, shown;
+    bool enabled, shown, begun;
     double start, last;
+    size_t first; /* done when it began */
 } state;
 
 static double seconds_now(void)
@@ -25,27 +26,47 @@ void progress_enable(bool enabled)
 {
     state.enabled = enabled && isatty(STDERR_FILENO);
     state.start = seconds_now();
+    state.begun = false;
+    state.first = 0;
 }
 
-void progress_show(size_t done, size_t total, const char *name)
+/* unit: how many of `done` make one of the numbers that are shown. */
+static void show(size_t done, size_t total, double unit, const char *name)
 {
     double now = seconds_now(), passed = now - state.start;
     const char *slash = strrchr(name, '/');
     char bar[BAR * 3 + 1] = "";
+    int digits = unit > 1.0 ? 1 : 0;
 
     if (!state.enabled || !total || (done < total && now - state.last < 0.1))
         return;
     state.last = now;
     for (size_t i = 0; i < BAR; i++)
         strcat(bar, i * total < done * BAR ? "\u2588" : "\u2591");
-    fprintf(stderr, "\r\033[K%s %zu/%zu", bar, done, total);
-    if (done && passed > 0.5) {
-        double rate = (double)done / passed, left = (double)(total - done) / rate;
-        fprintf(stderr, "  %.1f/s  %d:%02d left", rate, (int)(left / 60.0), (int)left % 60);
+    fprintf(stderr, "\r\033[K%s %.*f/%.*f%s", bar, digits, (double)done / unit, digits, (double)total / unit,
+            unit > 1.0 ? " MB" : "");
+    if (done > state.first && passed > 0.5) {
+        double rate = (double)(done - state.first) / passed, left = (double)(total - done) / rate;
+        fprintf(stderr, "  %.1f%s/s  %d:%02d left", rate / unit, unit > 1.0 ? " MB" : "", (int)(left / 60.0),
+                (int)left % 60);
     }
     fprintf(stderr, "  %.40s", slash ? slash + 1 : name);
     fflush(stderr);
     state.shown = true;
+}
+
+void progress_show(size_t done, size_t total, const char *name)
+{
+    show(done, total, 1.0, name);
+}
+
+/* What was there before the first call is not part of the rate. */
+void progress_bytes(size_t done, size_t total, const char *name)
+{
+    if (!state.begun)
+        state.first = done;
+    state.begun = true;
+    show(done, total, 1e6, name);
 }
 
 void progress_end(void)

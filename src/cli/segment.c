@@ -54,6 +54,8 @@ static clipseg_status parse(struct segment *s, int *count, char **arguments, cli
          OPTION_TEXT, &s->choice.model, NULL},
         {0, "clip", "DIR", "the CLIP directory that belongs to an original decoder file (-m rd64-uni.pth)",
          OPTION_TEXT, &s->choice.clip, NULL},
+        {0, "pull", NULL, "download a model of the Hugging Face hub that is not in the cache yet",
+         OPTION_FLAG, &s->choice.pull, NULL},
         {'p', "prompt", "TEXT", "what to look for; repeatable", OPTION_CALL, &s->prompts, prompts_add_text},
         {0, "prompts", "FILE", "prompts from a file, one per line", OPTION_CALL, &s->prompts,
          prompts_add_file},

@@ -57,6 +57,7 @@ static int run(int count, char **arguments)
     const struct option options[] = {
         {'m', "model", "MODEL", "whose vocabulary; default $CLIPSEG_MODEL, else the built-in model",
          OPTION_TEXT, &choice.model, NULL},
+        {0, "pull", NULL, "as in segment", OPTION_FLAG, &choice.pull, NULL},
         {0, "files-from", "FILE", "texts from a file, one per line, empty ones too; - reads stdin",
          OPTION_TEXT, &list, NULL},
         {0, "cpu", "NAME", "as in segment", OPTION_TEXT, &choice.cpu, NULL},
