@@ -214,10 +214,18 @@ static inline clipseg_prompt clipseg_embedding(const float *embedding)
 
 typedef struct clipseg_session clipseg_session;
 
+/* How answers are brought to the picture's size. */
+typedef enum clipseg_refine {
+    CLIPSEG_REFINE_OFF = 0,  /* bilinear enlargement: blurred borders, the reference's numbers */
+    CLIPSEG_REFINE_FAST = 1, /* borders follow the photograph's edges */
+    CLIPSEG_REFINE_BEST = 2  /* the same, looking more closely; takes about three times as long */
+} clipseg_refine;
+
 typedef struct clipseg_session_options {
-    size_t size;       /* sizeof(clipseg_session_options), set by clipseg_session_options_default */
-    size_t threads;    /* 0: all cores we may use */
-    size_t input_size; /* S, a multiple of the patch size; 0: what the processor's configuration says */
+    size_t size;           /* sizeof(clipseg_session_options), set by clipseg_session_options_default */
+    size_t threads;        /* 0: all cores we may use */
+    size_t input_size;     /* S, a multiple of the patch size; 0: what the processor's configuration says */
+    clipseg_refine refine; /* what clipseg_session_masks does; default CLIPSEG_REFINE_FAST */
 } clipseg_session_options;
 
 CLIPSEG_API void clipseg_session_options_default(clipseg_session_options *options);
@@ -239,7 +247,9 @@ CLIPSEG_API size_t clipseg_session_input_size(const clipseg_session *session);
 CLIPSEG_API size_t clipseg_session_logits_size(const clipseg_session *session);
 
 /* Resize and normalise a picture and run the image tower up to the deepest layer that the decoder reads.
- * The session keeps the features, not the picture. Errors: MODEL (a CLIP model without decoder), MEMORY. */
+ * The session keeps the features and, for refinement, where the picture lies: image->rgb must stay valid
+ * while clipseg_session_masks is called, unless the session's `refine` is off. Errors: MODEL (a CLIP model
+ * without decoder), MEMORY. */
 CLIPSEG_FALLIBLE clipseg_status clipseg_session_set_image(clipseg_session *session,
                                                           const clipseg_image *image, clipseg_error *error);
 
@@ -249,9 +259,10 @@ CLIPSEG_FALLIBLE clipseg_status clipseg_session_logits(clipseg_session *session,
                                                        const clipseg_prompt *prompts, size_t count,
                                                        float *logits, clipseg_error *error);
 
-/* Probabilities at the picture's own size: the logits enlarged bilinearly (align_corners false), then the
- * sigmoid. probability: [count, height, width] of the picture that was set. Errors as clipseg_session_logits.
- */
+/* Probabilities at the picture's own size, [count, height, width] of the picture that was set: refined as
+ * clipseg_refiner_mask does with a threshold of 0.5, or, with CLIPSEG_REFINE_OFF, enlarged as
+ * clipseg_session_enlarge does. What refinement needs to know of a picture is found out once, at the first
+ * call. Errors as clipseg_session_logits. */
 CLIPSEG_FALLIBLE clipseg_status clipseg_session_masks(clipseg_session *session, const clipseg_prompt *prompts,
                                                       size_t count, float *probability, clipseg_error *error);
 
@@ -278,10 +289,51 @@ CLIPSEG_FALLIBLE clipseg_status clipseg_session_prepare_image(const clipseg_sess
 /* How many pictures go through the tower at once, 1 to 16: multiples of this use it best. */
 CLIPSEG_API size_t clipseg_session_batch(const clipseg_session *session);
 
-/* Enlarge logits [S, S] to probabilities [height, width] as clipseg_session_masks does. */
+/* Enlarge logits [S, S] to probabilities [height, width]: bilinearly (align_corners false), then the sigmoid.
+ * Errors: MEMORY. */
 CLIPSEG_FALLIBLE clipseg_status clipseg_session_enlarge(clipseg_session *session, const float *logits,
                                                         size_t width, size_t height, float *probability,
                                                         clipseg_error *error);
+
+/* ---- Crisp edges
+ * ------------------------------------------------------------------------------------------------ */
+
+typedef struct clipseg_refine_options {
+    size_t size;         /* sizeof(clipseg_refine_options), set by clipseg_refine_options_default */
+    clipseg_refine mode; /* default CLIPSEG_REFINE_FAST */
+    float trust;    /* in the model against the photograph's edges, 0..4: 0 follows the edges wherever they
+                       lead, 4 stays near bilinear enlargement; default 0.8 */
+    float contrast; /* of the coverage around the border, 1..64: 1 leaves it soft; default 8 */
+} clipseg_refine_options;
+
+CLIPSEG_API void clipseg_refine_options_default(clipseg_refine_options *options);
+
+/* What is known about one picture's edges. Uses the session's threads: not while the session works. */
+typedef struct clipseg_refiner clipseg_refiner;
+
+/* Prepare for a picture, which must stay as it is until the refiner is closed; close it before the session.
+ * The session need not have seen the picture. options: NULL for the defaults.
+ * Memory: about 16 bytes for each of at most 607,500 pixels that it works with (three times as many with
+ * CLIPSEG_REFINE_BEST), and 0.5 to 1 MB a thread. Errors: MODEL (no decoder), MEMORY, USAGE (an option out of
+ * range). */
+CLIPSEG_FALLIBLE clipseg_status clipseg_refiner_create(clipseg_refiner **refiner, clipseg_session *session,
+                                                       const clipseg_image *image,
+                                                       const clipseg_refine_options *options,
+                                                       clipseg_error *error);
+
+/* One mask. logits: [S, S] of the session; threshold: where the border lies, a probability in 0..1. Of the
+ * outputs, [height, width] of the picture, either may be NULL:
+ * probability: above the threshold inside and not above it outside; where refinement moved the border,
+ * half-way between threshold and certainty, elsewhere as large as the model says. alpha: how much of the
+ * pixel belongs to the thing, 255 all. When no border crosses the logits, or the photograph's edges
+ * contradict the model altogether, the probability is that of clipseg_session_enlarge. NaN counts as not
+ * found, infinities as +-30. Errors: MEMORY. */
+CLIPSEG_FALLIBLE clipseg_status clipseg_refiner_mask(clipseg_refiner *refiner, const float *logits,
+                                                     float threshold, float *probability, uint8_t *alpha,
+                                                     clipseg_error *error);
+
+/* Free it and clear the pointer. */
+CLIPSEG_API void clipseg_refiner_close(clipseg_refiner **refiner);
 
 #ifdef __cplusplus
 }

@@ -16,8 +16,7 @@ struct enlargement {
     float *out;    /* [height, width] */
 };
 
-/* Where output cell i reads: the cell before it and the weight of the one behind. */
-static int32_t find_source(size_t i, size_t from, size_t to, float *weight)
+int32_t enlarge_source(size_t i, size_t from, size_t to, float *weight)
 {
     float scale = (float)from / (float)to;
     float position = fmaxf(scale * ((float)i + 0.5f) - 0.5f, 0.0f);
@@ -35,7 +34,7 @@ static void enlarge_row(void *context, size_t y, size_t worker)
 {
     const struct enlargement *e = context;
     float weight;
-    const float *top = e->logits + (size_t)find_source(y, e->side, e->height, &weight) * e->side;
+    const float *top = e->logits + (size_t)enlarge_source(y, e->side, e->height, &weight) * e->side;
 
     (void)worker;
     e->kernels->enlarge_row(e->width, top, top + e->side, weight, e->left, e->weight, e->out + y * e->width);
@@ -50,7 +49,7 @@ clipseg_status enlarge(const struct kernels *kernels, struct pool *pool, const f
     e.weight = memory_aligned(width, sizeof *e.weight);
     if (e.left && e.weight) {
         for (size_t x = 0; x < width; x++)
-            e.left[x] = find_source(x, side, width, &e.weight[x]);
+            e.left[x] = enlarge_source(x, side, width, &e.weight[x]);
         pool_run(pool, height, enlarge_row, &e);
     }
     bool complete = e.left && e.weight;

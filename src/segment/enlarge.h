@@ -12,4 +12,7 @@
 clipseg_status enlarge(const struct kernels *kernels, struct pool *pool, const float *logits, size_t side,
                        size_t width, size_t height, float *probability, clipseg_error *error);
 
+/* Where output cell i reads: the cell before it, and the weight of the one behind. from: at least 2. */
+int32_t enlarge_source(size_t i, size_t from, size_t to, float *weight);
+
 #endif

@@ -43,15 +43,25 @@ clipseg_status clipseg_session_masks(clipseg_session *session, const clipseg_pro
                                      float *probability, clipseg_error *error)
 {
     size_t area = session->decoder.side * session->decoder.side;
-    size_t pixels = session->image_width * session->image_height;
+    size_t pixels = session->image.width * session->image.height;
     clipseg_status status = need_image(session, error);
 
+    if (!status && !session->refiner) {
+        clipseg_refine_options options;
+        clipseg_refine_options_default(&options);
+        options.mode = session->refine;
+        stage_enter(&session->stages, STAGE_ENLARGE);
+        status = clipseg_refiner_create(&session->refiner, session, &session->image, &options, error);
+        stage_enter(&session->stages, STAGE_OTHER);
+    }
     for (size_t i = 0; !status && i < count; i += DECODER_BATCH) {
         size_t batch = size_min(DECODER_BATCH, count - i);
         status = clipseg_session_logits(session, prompts + i, batch, session->logits, error);
+        stage_enter(&session->stages, STAGE_ENLARGE);
         for (size_t k = 0; !status && k < batch; k++)
-            status = clipseg_session_enlarge(session, session->logits + k * area, session->image_width,
-                                             session->image_height, probability + (i + k) * pixels, error);
+            status = clipseg_refiner_mask(session->refiner, session->logits + k * area, 0.5f,
+                                          probability + (i + k) * pixels, NULL, error);
+        stage_enter(&session->stages, STAGE_OTHER);
     }
     return status;
 }

@@ -13,7 +13,7 @@
 
 void clipseg_session_options_default(clipseg_session_options *options)
 {
-    *options = (clipseg_session_options){.size = sizeof *options};
+    *options = (clipseg_session_options){.size = sizeof *options, .refine = CLIPSEG_REFINE_FAST};
 }
 
 /* All of the workspace; run once to plan and once to take. */
@@ -83,6 +83,7 @@ clipseg_status clipseg_session_create(clipseg_session **session, const clipseg_m
     if (options)
         memcpy(&complete, options, size_min(options->size, sizeof complete));
     made->model = model;
+    made->refine = complete.refine;
     status = fill(made, &complete, error);
     if (status)
         clipseg_session_close(&made);
@@ -95,6 +96,7 @@ void clipseg_session_close(clipseg_session **session)
 {
     if (!*session)
         return;
+    clipseg_refiner_close(&(*session)->refiner);
     pool_free((*session)->pool);
     arena_free(&(*session)->arena);
     prompt_cache_free(&(*session)->cache);
@@ -129,8 +131,8 @@ clipseg_status clipseg_session_set_image(clipseg_session *session, const clipseg
         vision_tower_reduce(&session->vision, session->model, &session->compute, session->reduced,
                             session->decoder.stride);
         session->has_image = true;
-        session->image_width = image->width;
-        session->image_height = image->height;
+        session->image = *image;
+        clipseg_refiner_close(&session->refiner);
     }
     stage_enter(&session->stages, STAGE_OTHER);
     return status;

@@ -19,8 +19,10 @@ struct clipseg_session {
     struct decoder decoder;
 
     bool has_image;
-    size_t image_width, image_height; /* of the current picture */
-    float *reduced;                   /* its features: [extract_count][rows, reduce] */
+    clipseg_image image; /* the current picture; its memory is the caller's */
+    clipseg_refine refine;
+    clipseg_refiner *refiner; /* of the current picture, made when first needed */
+    float *reduced;           /* its features: [extract_count][rows, reduce] */
 
     struct prompt_cache cache;
     int32_t *ids;            /* [text.max_rows]: the tokens of a batch of new texts */
