@@ -54,7 +54,9 @@ static clipseg_status take(struct reading *r, size_t count, const unsigned char 
 {
     if (count > size_min(r->size, LARGEST_HEADER) - r->at)
         return r->size > LARGEST_HEADER
-                   ? refuse(r, "the header goes beyond the 4 MiB that are read: no packed model, or a damaged one")
+                   ? refuse(
+                         r,
+                         "the header goes beyond the 4 MiB that are read: no packed model, or a damaged one")
                    : refuse(r, "the header is cut off; get the file again");
     *bytes = r->data + r->at;
     r->at += count;
@@ -99,7 +101,7 @@ static int shown(struct span text)
 static size_t value_size(uint64_t type)
 {
     static const unsigned char sizes[GGUF_TYPE_COUNT] = {
-        [GGUF_U8] = 1,  [GGUF_I8] = 1,  [GGUF_U16] = 2, [GGUF_I16] = 2, [GGUF_U32] = 4, [GGUF_I32] = 4,
+        [GGUF_U8] = 1,  [GGUF_I8] = 1,   [GGUF_U16] = 2, [GGUF_I16] = 2, [GGUF_U32] = 4, [GGUF_I32] = 4,
         [GGUF_F32] = 4, [GGUF_BOOL] = 1, [GGUF_U64] = 8, [GGUF_I64] = 8, [GGUF_F64] = 8};
 
     return type < GGUF_TYPE_COUNT ? sizes[type] : 0;
@@ -175,8 +177,9 @@ static clipseg_status check_architecture(struct reading *r, const struct value *
     if (value->array || value->type != GGUF_STRING)
         return refuse(r, "general.architecture: want a text");
     if (!same(value->bytes, "clipseg"))
-        return refuse(r, "general.architecture is \"%.*s\": a GGUF file of another kind of model; want one that "
-                         "`clipseg convert` wrote",
+        return refuse(r,
+                      "general.architecture is \"%.*s\": a GGUF file of another kind of model; want one that "
+                      "`clipseg convert` wrote",
                       shown(value->bytes), value->bytes.data);
     r->known = true;
     return CLIPSEG_OK;
@@ -200,8 +203,8 @@ static clipseg_status check_alignment(struct reading *r, struct span key, const 
     clipseg_status status = read_number(r, key, value, &alignment);
 
     if (!status && (alignment < 8 || alignment > LARGEST_ALIGNMENT || alignment & (alignment - 1)))
-        status = refuse(r, "general.alignment is %lu: want a power of two from 8 to %d", (unsigned long)alignment,
-                        LARGEST_ALIGNMENT);
+        status = refuse(r, "general.alignment is %lu: want a power of two from 8 to %d",
+                        (unsigned long)alignment, LARGEST_ALIGNMENT);
     r->alignment = alignment;
     return status;
 }
@@ -281,7 +284,8 @@ static clipseg_status read_keys(struct reading *r, uint64_t count)
         if (!compare_spans(&r->keys[i - 1], &r->keys[i]))
             return refuse(r, "key \"%.*s\" occurs twice", shown(r->keys[i]), r->keys[i].data);
     if (!r->known || !r->checkpoint->layout)
-        return refuse(r, "no general.architecture or no clipseg.layout: want a file that `clipseg convert` wrote");
+        return refuse(
+            r, "no general.architecture or no clipseg.layout: want a file that `clipseg convert` wrote");
     return CLIPSEG_OK;
 }
 
@@ -292,9 +296,10 @@ static bool find_type(uint64_t number, enum tensor_type *type)
     static const struct {
         enum gguf_tensor_type number;
         enum tensor_type type;
-    } types[] = {{GGUF_TENSOR_F32, TENSOR_F32}, {GGUF_TENSOR_F16, TENSOR_F16}, {GGUF_TENSOR_BF16, TENSOR_BF16},
-                 {GGUF_TENSOR_F64, TENSOR_F64}, {GGUF_TENSOR_I8, TENSOR_I8},   {GGUF_TENSOR_I16, TENSOR_I16},
-                 {GGUF_TENSOR_I32, TENSOR_I32}, {GGUF_TENSOR_I64, TENSOR_I64}};
+    } types[] = {{GGUF_TENSOR_F32, TENSOR_F32},   {GGUF_TENSOR_F16, TENSOR_F16},
+                 {GGUF_TENSOR_BF16, TENSOR_BF16}, {GGUF_TENSOR_F64, TENSOR_F64},
+                 {GGUF_TENSOR_I8, TENSOR_I8},     {GGUF_TENSOR_I16, TENSOR_I16},
+                 {GGUF_TENSOR_I32, TENSOR_I32},   {GGUF_TENSOR_I64, TENSOR_I64}};
 
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if ((uint64_t)types[i].number == number) {
@@ -311,8 +316,8 @@ static clipseg_status take_shape(struct reading *r, struct tensor *tensor)
     clipseg_status status = take_number(r, 4, &rank);
 
     if (!status && (!rank || rank > MOST_DIMENSIONS))
-        status = refuse(r, "tensor \"%s\": %llu dimensions, want 1 to %d", tensor->name, (unsigned long long)rank,
-                        MOST_DIMENSIONS);
+        status = refuse(r, "tensor \"%s\": %llu dimensions, want 1 to %d", tensor->name,
+                        (unsigned long long)rank, MOST_DIMENSIONS);
     if (status)
         return status;
     tensor->rank = rank;
@@ -350,7 +355,8 @@ static clipseg_status read_tensor(struct reading *r, struct extent *extent)
         return status;
     if (!(tensor.name = checkpoint_keep_string(r->checkpoint, name.data, name.size)))
         return error_memory(r->error);
-    if ((status = take_shape(r, &tensor)) != CLIPSEG_OK || (status = take_number(r, 4, &type)) != CLIPSEG_OK ||
+    if ((status = take_shape(r, &tensor)) != CLIPSEG_OK ||
+        (status = take_number(r, 4, &type)) != CLIPSEG_OK ||
         (status = take_number(r, 8, &offset)) != CLIPSEG_OK)
         return status;
     if (!find_type(type, &tensor.type))
@@ -358,8 +364,8 @@ static clipseg_status read_tensor(struct reading *r, struct extent *extent)
     if (!tensor_measure(&tensor, &extent->size))
         return refuse(r, "tensor \"%s\": its shape is too large", tensor.name);
     if (offset % r->alignment)
-        return refuse(r, "tensor \"%s\": begins at byte %llu of the data: want a multiple of %zu", tensor.name,
-                      (unsigned long long)offset, r->alignment);
+        return refuse(r, "tensor \"%s\": begins at byte %llu of the data: want a multiple of %zu",
+                      tensor.name, (unsigned long long)offset, r->alignment);
     if (offset > r->size)
         return refuse_end(r, tensor.name);
     extent->begin = offset;
@@ -378,7 +384,8 @@ static int compare_extents(const void *a, const void *b)
 /* One after the other, each at the next multiple of the alignment, up to the end of the file. */
 static clipseg_status check_extents(struct reading *r, struct extent *extents, size_t count)
 {
-    size_t start = round_up(r->at, r->alignment), available = r->size > start ? r->size - start : 0, reached = 0;
+    size_t start = round_up(r->at, r->alignment), available = r->size > start ? r->size - start : 0,
+           reached = 0;
 
     if (count)
         qsort(extents, count, sizeof *extents, compare_extents);
@@ -415,8 +422,8 @@ static clipseg_status read_tensors(struct reading *r, uint64_t count)
     return status;
 }
 
-clipseg_status gguf_read(struct checkpoint *checkpoint, const char *file, const unsigned char *data, size_t size,
-                         clipseg_error *error)
+clipseg_status gguf_read(struct checkpoint *checkpoint, const char *file, const unsigned char *data,
+                         size_t size, clipseg_error *error)
 {
     struct reading r = {checkpoint, file, data, size, 4, 32, false, NULL, error};
     uint64_t version = 0, tensors = 0, keys = 0;

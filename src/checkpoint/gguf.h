@@ -1,4 +1,5 @@
-/* gguf.h: a whole model in one file (GGUF version 3): texts, tables and tensors that the kernels use in place.
+/* gguf.h: a whole model in one file (GGUF version 3): texts, tables and tensors that the kernels use in
+ * place.
  *
  * What is stored is said in docs/packed-files.md. */
 #ifndef CHECKPOINT_GGUF_H
@@ -15,13 +16,13 @@
 
 /* ---- gguf.c */
 
-/* Check the whole header and fill in tensors and texts; `file` must outlive the checkpoint and names the file in
- * messages; data stays where it is. Errors: MODEL, MEMORY. */
-clipseg_status gguf_read(struct checkpoint *checkpoint, const char *file, const unsigned char *data, size_t size,
-                         clipseg_error *error);
+/* Check the whole header and fill in tensors and texts; `file` must outlive the checkpoint and names the file
+ * in messages; data stays where it is. Errors: MODEL, MEMORY. */
+clipseg_status gguf_read(struct checkpoint *checkpoint, const char *file, const unsigned char *data,
+                         size_t size, clipseg_error *error);
 
-/* ---- gguf_write.c: first all keys and tensors are named, then the header is written, then every tensor's bytes
- * in that order, each followed by gguf_write_padding. */
+/* ---- gguf_write.c: first all keys and tensors are named, then the header is written, then every tensor's
+ * bytes in that order, each followed by gguf_write_padding. */
 
 struct gguf_header {
     struct buffer keys, tensors;

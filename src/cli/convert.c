@@ -50,26 +50,29 @@ static int run(int count, char **arguments)
     clipseg_error error;
     const struct option options[] = {
         {0, "type", "TYPE",
-         "of the weights: f32 (the same results bit by bit) or f16 (half the size; the same as weights rounded to "
+         "of the weights: f32 (the same results bit by bit) or f16 (half the size; the same as weights "
+         "rounded to "
          "f16); default f32",
          OPTION_TEXT, &type_name, NULL},
         {0, "clip", "DIR", "as in segment", OPTION_TEXT, &clip, NULL},
         {'t', "threads", "N", "as in segment", OPTION_SIZE, &model_options.threads, NULL},
-        {0, "cpu", "NAME", "as in segment; the file is the same for all", OPTION_TEXT, &model_options.cpu, NULL},
+        {0, "cpu", "NAME", "as in segment; the file is the same for all", OPTION_TEXT, &model_options.cpu,
+         NULL},
         {'q', "quiet", NULL, "say nothing", OPTION_FLAG, &quiet, NULL},
         {0}};
-    const struct usage usage = {
-        &command_convert, "[options] MODEL FILE.gguf",
-        "Write a model as one file: configuration, tokenizer and weights, arranged so that opening the file is "
-        "mapping it. MODEL is whatever -m takes elsewhere.",
-        options};
+    const struct usage usage = {&command_convert, "[options] MODEL FILE.gguf",
+                                "Write a model as one file: configuration, tokenizer and weights, arranged "
+                                "so that opening the file is "
+                                "mapping it. MODEL is whatever -m takes elsewhere.",
+                                options};
     clipseg_model_options_default(&model_options);
     if (getenv("CLIPSEG_CPU") && *getenv("CLIPSEG_CPU"))
         model_options.cpu = getenv("CLIPSEG_CPU");
     clipseg_status status = options_parse(&usage, &count, arguments, &error);
 
     if (!status && count != 3)
-        status = error_set(&error, CLIPSEG_ERROR_USAGE, "convert: want a model and the file to write, found %d "
+        status = error_set(&error, CLIPSEG_ERROR_USAGE,
+                           "convert: want a model and the file to write, found %d "
                            "names; see clipseg convert --help",
                            count - 1);
     if (!status)

@@ -66,7 +66,8 @@ static clipseg_status parse(struct segment *s, int *count, char **arguments, cli
          "single result to stdout",
          OPTION_TEXT, &s->output, NULL},
         {'f', "format", "LIST",
-         "overlay, mask, heatmap, labels, figure, npy, npz, npz-compressed, json; for annotation tools coco, "
+         "overlay, mask, heatmap, labels, figure, report, npy, npz, npz-compressed, json; for annotation "
+         "tools coco, "
          "coco-polygons, coco-results, yolo, labelme, labelme-masks, labelstudio, labelstudio-polygons, "
          "cvat, "
          "cvat-polygons, segments, voc; default overlay,mask",

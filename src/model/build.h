@@ -6,8 +6,8 @@
 
 struct pieces;
 
-/* Read configuration, tokenizer and weights of model->checkpoint. pieces: as in weights_load. On failure the model
- * is to be closed all the same. Errors: USAGE (cpu), MODEL, MEMORY. */
+/* Read configuration, tokenizer and weights of model->checkpoint. pieces: as in weights_load. On failure the
+ * model is to be closed all the same. Errors: USAGE (cpu), MODEL, MEMORY. */
 clipseg_status model_build(clipseg_model *model, const clipseg_model_options *options, struct pieces *pieces,
                            clipseg_error *error);
 

@@ -75,8 +75,8 @@ static void read_piece(const struct piece *piece, bool half, size_t first, size_
         out[i] = float_from_half(half_from_float(out[i]));
 }
 
-static void write_piece(const struct piece *piece, const struct pieces *pieces, float *values, uint16_t *halves,
-                        FILE *stream)
+static void write_piece(const struct piece *piece, const struct pieces *pieces, float *values,
+                        uint16_t *halves, FILE *stream)
 {
     enum tensor_type type = type_of(piece, pieces);
     size_t total = 1;
@@ -100,7 +100,8 @@ static clipseg_status write_all(const clipseg_model *model, const struct pieces 
     struct gguf_header header = {0};
     float *values = memory_aligned(STEP, sizeof *values);
     uint16_t *halves = memory_aligned(STEP, sizeof *halves);
-    bool complete = values && halves && make_header(&header, model, pieces) && gguf_write_header(&header, stream);
+    bool complete =
+        values && halves && make_header(&header, model, pieces) && gguf_write_header(&header, stream);
 
     for (size_t i = 0; complete && i < pieces->count; i++)
         write_piece(&pieces->list[i], pieces, values, halves, stream);
@@ -125,8 +126,9 @@ clipseg_status model_convert(struct checkpoint *checkpoint, const char *path, en
     model->checkpoint = *checkpoint;
     *checkpoint = (struct checkpoint){0};
     if (model->checkpoint.layout)
-        status = error_set(error, CLIPSEG_ERROR_MODEL, "%s: is a packed file already; convert what it was made from",
-                           model->checkpoint.name);
+        status =
+            error_set(error, CLIPSEG_ERROR_MODEL,
+                      "%s: is a packed file already; convert what it was made from", model->checkpoint.name);
     if (!status)
         status = model_build(model, options, &pieces, error);
     if (!status)

@@ -29,6 +29,7 @@ const struct format *const output_formats[] = {&format_overlay,
                                                &format_voc,
                                                &format_npz,
                                                &format_npz_compressed,
+                                               &format_report,
                                                NULL};
 
 const struct format *output_find(const char *name)

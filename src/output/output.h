@@ -76,7 +76,7 @@ struct format {
 extern const struct format format_mask, format_heatmap, format_overlay, format_labels, format_figure,
     format_npy, format_json, format_coco, format_coco_polygons, format_coco_results, format_yolo,
     format_labelme, format_labelme_masks, format_labelstudio, format_labelstudio_polygons, format_cvat,
-    format_cvat_polygons, format_segments, format_voc, format_npz, format_npz_compressed;
+    format_cvat_polygons, format_segments, format_voc, format_npz, format_npz_compressed, format_report;
 extern const struct format *const output_formats[]; /* ends with NULL */
 
 /* NULL when there is none. */
@@ -126,6 +126,12 @@ struct figure;
  * Errors: USAGE (no module), IO, MEMORY. */
 clipseg_status figure_check(clipseg_error *error);
 clipseg_status figure_write(const struct figure *figure, FILE *stream, clipseg_error *error);
+
+/* ---- jpeg.c */
+
+/* rgb: [height, width, 3]. quality: 0..100. Errors: IO. */
+clipseg_status jpeg_write(FILE *stream, size_t width, size_t height, const uint8_t *rgb, int quality,
+                          clipseg_error *error);
 
 /* ---- colour.c */
 

@@ -1,5 +1,5 @@
-/* packed_tables.c: a tokenizer's tables into a packed file and out of it: numbers instead of texts, so that a model
- * opens in milliseconds. */
+/* packed_tables.c: a tokenizer's tables into a packed file and out of it: numbers instead of texts, so that a
+ * model opens in milliseconds. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +23,8 @@ bool tokenizer_export(const struct tokenizer *tokenizer, struct tokenizer_tables
     struct pair_slot *used = memory_zeroed(pairs->capacity, sizeof *used);
     size_t count = 0;
 
-    *tables = (struct tokenizer_tables){.special = {tokenizer->start, tokenizer->end, (int32_t)tokenizer->size}};
+    *tables =
+        (struct tokenizer_tables){.special = {tokenizer->start, tokenizer->end, (int32_t)tokenizer->size}};
     memcpy(tables->bytes, tokenizer->bytes, sizeof tokenizer->bytes);
     memcpy(tables->bytes + 256, tokenizer->last_bytes, sizeof tokenizer->last_bytes);
     tables->merges = memory_zeroed(pairs->capacity, 3 * sizeof *tables->merges);
@@ -52,7 +53,8 @@ static int32_t read_number(const clipseg_file *file, size_t index)
 {
     const unsigned char *data = (const unsigned char *)file->data + 4 * index;
 
-    return (int32_t)((uint32_t)data[0] | (uint32_t)data[1] << 8 | (uint32_t)data[2] << 16 | (uint32_t)data[3] << 24);
+    return (int32_t)((uint32_t)data[0] | (uint32_t)data[1] << 8 | (uint32_t)data[2] << 16 |
+                     (uint32_t)data[3] << 24);
 }
 
 /* Numbers [first, first + count) are ids below `size`. */
@@ -80,18 +82,20 @@ static bool fill(struct tokenizer *t, const clipseg_file *bytes, const clipseg_f
     return true;
 }
 
-clipseg_status tokenizer_from_tables(struct tokenizer **tokenizer, const char *name, const clipseg_file *special,
-                                     const clipseg_file *bytes, const clipseg_file *merges, clipseg_error *error)
+clipseg_status tokenizer_from_tables(struct tokenizer **tokenizer, const char *name,
+                                     const clipseg_file *special, const clipseg_file *bytes,
+                                     const clipseg_file *merges, clipseg_error *error)
 {
     size_t size = special->size == 4 * TOKENIZER_SPECIAL ? (size_t)read_number(special, 2) : 0;
 
     if (!size || size > LARGEST_ID || bytes->size != 4 * TOKENIZER_BYTES || merges->size % 12 ||
         !are_ids(special, 0, 2, size) || !are_ids(bytes, 0, TOKENIZER_BYTES, size) ||
         !are_ids(merges, 0, merges->size / 4, size))
-        return error_set(error, CLIPSEG_ERROR_MODEL,
-                         "%s: clipseg.tokenizer: tables of wrong size, or ids outside the vocabulary; convert the "
-                         "model again",
-                         name);
+        return error_set(
+            error, CLIPSEG_ERROR_MODEL,
+            "%s: clipseg.tokenizer: tables of wrong size, or ids outside the vocabulary; convert the "
+            "model again",
+            name);
     struct tokenizer *made = memory_zeroed(1, sizeof *made);
     if (!made)
         return error_memory(error);

@@ -150,7 +150,8 @@ static void what_is_written_can_be_read(void)
     const struct tensor *x = checkpoint_find(&checkpoint, "x"), *y = checkpoint_find(&checkpoint, "y");
     REQUIRE(x && y);
     CHECK(x->rank == 2 && x->shape[0] == 2 && x->shape[1] == 3 && !memcmp(x->data, "0123", 4));
-    CHECK(y->count == 7 && !memcmp(y->data, "abcd", 4) && (size_t)(y->data - (unsigned char *)bytes) % 64 == 0);
+    CHECK(y->count == 7 && !memcmp(y->data, "abcd", 4) &&
+          (size_t)(y->data - (unsigned char *)bytes) % 64 == 0);
     CHECK(!memcmp(checkpoint_text(&checkpoint, "tokenizer.merges")->data, numbers, sizeof numbers));
     checkpoint_close(&checkpoint);
     free(bytes);
@@ -359,10 +360,23 @@ static void half_precision_rounds_to_nearest_even(void)
     static const struct {
         float value;
         uint16_t half;
-    } pairs[] = {{0.0f, 0}, {-0.0f, 0x8000}, {1.0f, 0x3c00}, {-2.0f, 0xc000}, {65504.0f, 0x7bff}, {65519.0f, 0x7bff},
-                 {65520.0f, 0x7c00}, {1e9f, 0x7c00}, {-1e9f, 0xfc00}, {1.00048828125f, 0x3c00},
-                 {1.00146484375f, 0x3c02}, {6.103515625e-05f, 0x0400}, {6.0975552e-05f, 0x03ff},
-                 {5.9604645e-08f, 0x0001}, {2.9802322e-08f, 0x0000}, {2.9802326e-08f, 0x0001}, {1e-30f, 0x0000},
+    } pairs[] = {{0.0f, 0},
+                 {-0.0f, 0x8000},
+                 {1.0f, 0x3c00},
+                 {-2.0f, 0xc000},
+                 {65504.0f, 0x7bff},
+                 {65519.0f, 0x7bff},
+                 {65520.0f, 0x7c00},
+                 {1e9f, 0x7c00},
+                 {-1e9f, 0xfc00},
+                 {1.00048828125f, 0x3c00},
+                 {1.00146484375f, 0x3c02},
+                 {6.103515625e-05f, 0x0400},
+                 {6.0975552e-05f, 0x03ff},
+                 {5.9604645e-08f, 0x0001},
+                 {2.9802322e-08f, 0x0000},
+                 {2.9802326e-08f, 0x0001},
+                 {1e-30f, 0x0000},
                  {8.940697e-08f, 0x0002}};
 
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)

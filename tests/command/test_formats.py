@@ -1,6 +1,7 @@
 """Annotation files, read back by the tools that they are for, or by the rules that those document."""
 import base64
 import functools
+import html.parser
 import http.server
 import io
 import json
@@ -290,6 +291,61 @@ def test_npz_holds_masks_logits_names_and_ids():
             assert (data["logits"] == np.load(f"out/{stem}.npy")).all()
             assert data["names"].tolist() == NAMES and data["ids"].tolist() == [1, 2, 3]
     assert sizes[1] < sizes[0]
+
+
+class Page(html.parser.HTMLParser):
+    """The scripts of a page: (attributes, text)."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.scripts, self.open = [], False
+        self.feed(open(path, encoding="utf-8").read())
+
+    def handle_starttag(self, tag, attrs):
+        assert not {"src", "href"} & set(dict(attrs)), "the page is self-contained"
+        self.open = tag == "script"
+        if self.open:
+            self.scripts.append((dict(attrs), ""))
+
+    def handle_data(self, data):
+        if self.open:
+            self.scripts[-1] = (self.scripts[-1][0], self.scripts[-1][1] + data)
+
+    def handle_endtag(self, tag):
+        self.open = False
+
+
+def test_report_is_one_page_with_pictures_and_maps():
+    name = "x</script><!--<b>&"
+    masks = results("npz,report")
+    check_success(clipseg("segment", "in", *[x for n in (*NAMES, name) for x in ("-p", n)], "-o", "out", "-f", "report",
+                          "--threshold", "0.45"))
+    scripts = Page("out/report.html").scripts
+    settings = json.loads(next(text for attributes, text in scripts if attributes.get("id") == "settings"))
+    assert settings["threshold"] == 0.45 and [p["name"] for p in settings["prompts"]] == [*NAMES, name]
+    meta = [json.loads(text) for attributes, text in scripts if attributes.get("class") == "meta"]
+    data = [text.split(" ") for attributes, text in scripts if attributes.get("class") == "data"]
+    assert [m["name"] for m in meta] == sorted(PICTURES)
+    for entry, (jpeg, *maps) in zip(meta, data):
+        picture = Image.open(io.BytesIO(base64.b64decode(jpeg)))
+        original = Image.open(os.path.join("in", entry["name"])).convert("RGB")
+        assert picture.format == "JPEG" and picture.size == original.size == (entry["width"], entry["height"])
+        coarse = [np.asarray(i.resize((10, 8), Image.BOX), float) for i in (picture, original)]
+        assert np.abs(coarse[0] - coarse[1]).max() < 12
+        assert len(maps) == len(NAMES) + 1
+        for index, mask in enumerate(masks[entry["name"]]):
+            assert entry["areas"][index][45] == mask.sum() and entry["areas"][index][100] == 0
+            assert sorted(entry["areas"][index], reverse=True) == entry["areas"][index]
+            found = np.asarray(Image.open(io.BytesIO(base64.b64decode(maps[index]))), float) / 255
+            assert found.shape == mask.shape and ((found > 0.45) == mask)[np.abs(found - 0.45) > 0.003].all()
+
+
+def test_report_makes_large_pictures_small():
+    Image.fromarray(np.tile(np.arange(0, 1200, dtype=np.uint16).astype(np.uint8), (300, 1))).save("wide.png")
+    check_success(clipseg("segment", "wide.png", "-p", "x", "-o", "out", "-f", "report"))
+    jpeg, png = next(t for a, t in Page("out/report.html").scripts if a.get("class") == "data").split(" ")
+    assert Image.open(io.BytesIO(base64.b64decode(jpeg))).size == (512, 128)
+    assert Image.open(io.BytesIO(base64.b64decode(png))).size == (256, 64)
 
 
 def test_one_file_for_all_pictures_goes_to_stdout_too_and_leaves_nothing():

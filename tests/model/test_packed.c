@@ -85,7 +85,8 @@ static void a_file_in_memory_may_lie_anywhere(void)
         clipseg_error error = {0};
         memcpy(copy + shift, map.data, map.size);
         clipseg_file file = {"model.gguf", copy + shift, map.size};
-        CHECK_TEXT(clipseg_model_open_memory(&model, "memory", &file, 1, NULL, &error) == CLIPSEG_OK, error.text);
+        CHECK_TEXT(clipseg_model_open_memory(&model, "memory", &file, 1, NULL, &error) == CLIPSEG_OK,
+                   error.text);
         if (model)
             compute(model, found);
         CHECK(!memcmp(expected, found, sizeof found));

@@ -9,7 +9,7 @@ _clipseg() {
     help) mapfile -t COMPREPLY < <(compgen -W "segment classify embed index search pull models convert info tokenize bench" -- "$current"); return ;;
     --type) mapfile -t COMPREPLY < <(compgen -W "f32 f16" -- "$current"); return ;;
     --cpu) mapfile -t COMPREPLY < <(compgen -W "scalar avx2 avx512" -- "$current"); return ;;
-    -f | --format) mapfile -t COMPREPLY < <(compgen -W "overlay mask heatmap labels figure npy npz npz-compressed json coco coco-polygons coco-results yolo labelme labelme-masks labelstudio labelstudio-polygons cvat cvat-polygons segments voc" -- "$current"); return ;;
+    -f | --format) mapfile -t COMPREPLY < <(compgen -W "overlay mask heatmap labels figure report npy npz npz-compressed json coco coco-polygons coco-results yolo labelme labelme-masks labelstudio labelstudio-polygons cvat cvat-polygons segments voc" -- "$current"); return ;;
     esac
     if [ "${current:0:1}" = - ]; then
         local options
