@@ -123,6 +123,8 @@ static bool set_method(struct exchange *e, curl_mime **form)
         return set_fields(e, form);
     if (!strcmp(request->method, "HEAD"))
         curl_easy_setopt(e->curl, CURLOPT_NOBODY, 1L);
+    if (!strcmp(request->method, "PUT")) /* over an old connection libcurl may send it twice without a word */
+        curl_easy_setopt(e->curl, CURLOPT_FRESH_CONNECT, 1L);
     if (request->body) {
         curl_easy_setopt(e->curl, CURLOPT_POST, 1L);
         curl_easy_setopt(e->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);

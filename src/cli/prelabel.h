@@ -1,0 +1,68 @@
+/* prelabel.h: a data set on Segments.ai: what the command line says about it, for labelling and for fetching.
+ */
+#ifndef CLI_PRELABEL_H
+#define CLI_PRELABEL_H
+
+#include "base/buffer.h"
+#include "cli/command.h"
+#include "cli/prompts.h"
+#include "hub/segments.h"
+
+struct prelabel {
+    /* the command line */
+    struct model_choice choice;
+    const char *dataset, *labelset, *api_url, *name, *output, *journal_path, *refine;
+    struct buffer metadata; /* --filter KEY:VALUE, joined by commas */
+    double threshold, timeout;
+    size_t limit, shard, shards; /* shard: from 1 of shards; 0: all */
+    size_t jobs, retries, input_size, max_pixels;
+    bool only_unlabeled, replace_prelabeled, overwrite, dry_run, json;
+    struct client_options network;
+};
+
+/* --filter: KEY:VALUE for metadata, or a part of the name. Target is a struct prelabel. */
+clipseg_status prelabel_add_filter(void *target, const char *value, clipseg_error *error);
+/* --shard I/N */
+clipseg_status prelabel_set_shard(void *target, const char *value, clipseg_error *error);
+
+/* What is common to labelling and fetching. Errors: USAGE. */
+clipseg_status prelabel_check(struct prelabel *p, clipseg_error *error);
+
+/* prelabel_segments.c: the run; the exit code. */
+int prelabel_segments(struct prelabel *p);
+
+/* ---- prelabel_samples.c */
+
+/* Names for files about the samples, without folders, each once: [count], to be freed with free_names. NULL:
+ * memory is out. The picture's suffix stays where `keep_suffix`. */
+char **sample_names(const struct segments_samples *samples, bool keep_suffix);
+void free_names(char **names, size_t count);
+
+/* Download a picture and decode it. One that cannot be decoded is asked for once more: a body may be cut
+ * short without a sign of it. reply: its bytes, to be freed in every case. Errors: NETWORK, IMAGE, MEMORY,
+ * INTERRUPTED. */
+clipseg_status sample_picture(struct segments *segments, const char *url, const char *name,
+                              const clipseg_image_options *options, struct network_reply *reply,
+                              clipseg_image *image, clipseg_error *error);
+
+/* ---- prelabel_journal.c: which labels were put, for a run that continues. Threads share it. */
+
+struct label_journal;
+
+/* Open it at `path` ("": in $XDG_STATE_HOME, called by `key`); one of another key is begun anew. key: all
+ * that a label depends on. Errors: IO, MEMORY. */
+clipseg_status label_journal_open(struct label_journal **journal, const char *path, uint64_t key,
+                                  clipseg_error *error);
+
+/* Before a label is put: its bitmap's address. After it: done. Errors: IO. */
+clipseg_status label_journal_intend(struct label_journal *journal, const char *uuid, const char *bitmap,
+                                    clipseg_error *error);
+clipseg_status label_journal_done(struct label_journal *journal, const char *uuid, clipseg_error *error);
+
+/* Was it put? bitmap: the address of one of which that is not known, or NULL. */
+bool label_journal_has(struct label_journal *journal, const char *uuid, const char **bitmap);
+
+/* Close it; keep: for the next run. */
+void label_journal_close(struct label_journal **journal, bool keep);
+
+#endif
