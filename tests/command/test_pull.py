@@ -54,6 +54,11 @@ def check_contents(hub, wanted=None, name=NAME, revision="main"):
         assert open(f"{folder}/{file}", "rb").read() == data, file
 
 
+def wait_for(condition):
+    while not condition():
+        time.sleep(0.01)
+
+
 def check_clean():
     """Nothing half-done is left."""
     left = [os.path.join(d, n) for d, _, names in os.walk("home") for n in names
@@ -238,7 +243,7 @@ def test_a_damaged_partial_file_is_not_believed():
             hub.store.faults += [Fault("GET", cut=300_000), Fault("GET", status=503, headers={"Retry-After": "50"})]
             process = subprocess.Popen([CLIPSEG, "pull", NAME], env={**os.environ, **environment(hub)},
                                        stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-            time.sleep(0.4)
+            wait_for(lambda: len(hub.store.log) == 2)
             process.kill()
             process.wait()
             partial = next(n for n in os.listdir(f"{repository()}/blobs") if n.endswith(".clipseg.incomplete"))
@@ -261,7 +266,7 @@ def test_content_that_changed_between_runs_starts_anew():
         hub.store.faults += [Fault("GET", cut=300_000), Fault("GET", status=503, headers={"Retry-After": "50"})]
         process = subprocess.Popen([CLIPSEG, "pull", NAME], env={**os.environ, **environment(hub)},
                                    stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        time.sleep(0.4)
+        wait_for(lambda: len(hub.store.log) == 2)
         process.terminate()
         assert process.wait() == 143
         changed = files_of(MODEL)
