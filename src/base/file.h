@@ -33,6 +33,10 @@ struct file_writer {
     char *temporary; /* where it is until then: in the same folder */
 };
 
+/* From now on temporaries are called .NAME.TAG-N.part, by which those of a process that was killed can be
+ * told from others' and removed; at most 47 bytes. Before threads write. */
+void file_write_tag(const char *tag);
+
 /* Start a file that appears at `path` only when committed. Errors: IO, MEMORY. */
 clipseg_status file_write_open(struct file_writer *writer, const char *path, clipseg_error *error);
 

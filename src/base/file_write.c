@@ -42,16 +42,25 @@ void file_write_abandon_all_signal_safe(void)
     }
 }
 
-/* DIR/.NAME.PID-N.part: a number per process keeps names apart. */
+static char tag[48];
+
+void file_write_tag(const char *text)
+{
+    snprintf(tag, sizeof tag, "%s", text);
+}
+
+/* DIR/.NAME.TAG-N.part: the tag or the process number, and a number, keep names apart. */
 static char *temporary_name(const char *path)
 {
     static atomic_uint counter;
+    char process[48];
     const char *slash = strrchr(path, '/');
-    size_t folder = slash ? (size_t)(slash - path) + 1 : 0, size = strlen(path) + 48;
+    size_t folder = slash ? (size_t)(slash - path) + 1 : 0, size = strlen(path) + 80;
     char *name = malloc(size);
 
+    snprintf(process, sizeof process, "%ld", (long)getpid());
     if (name) /* the name is cut so that the result never grows beyond what a file system allows */
-        snprintf(name, size, "%.*s.%.180s.%ld-%u.part", (int)folder, path, path + folder, (long)getpid(),
+        snprintf(name, size, "%.*s.%.160s.%s-%u.part", (int)folder, path, path + folder, *tag ? tag : process,
                  atomic_fetch_add(&counter, 1));
     return name;
 }

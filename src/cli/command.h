@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "clipseg.h"
 
@@ -47,6 +48,9 @@ struct usage {
  * exits 0; `--` ends the options. Errors: USAGE. */
 clipseg_status options_parse(const struct usage *usage, int *count, char **arguments, clipseg_error *error);
 
+/* A hash of the options that were parsed, but for those that say where results go and how fast they come. */
+uint64_t options_key(void);
+
 /* Whole-number parsing for values like "1,4" or "--shard 2/5" elsewhere: false when `text` is no number in
  * range. */
 bool parse_size(const char *text, size_t minimum, size_t maximum, size_t *value);
@@ -78,6 +82,9 @@ clipseg_status model_choose(clipseg_model **model, const struct model_choice *ch
  * Errors: MODEL, IO. */
 clipseg_status model_resolve(const char *name, char *out, size_t size, clipseg_error *error);
 
+/* A hash of the model's content, by samples of its files; equal on all machines. */
+uint64_t model_key(const struct model_choice *choice);
+
 struct hub_id;
 struct pulled;
 
@@ -95,9 +102,11 @@ int signals_stop(void);
 
 /* ---- progress.c */
 
-/* A bar with rate and time left, on a terminal only. done of total; name: what is worked on. */
+/* A bar with rate and time left, on a terminal only. done of total (0: unknown); name: what is worked on. */
 void progress_show(size_t done, size_t total, const char *name);
 void progress_bytes(size_t done, size_t total, const char *name); /* the same for bytes: 12.3/603.1 MB */
+/* Of those done: how many cost no time, and how many failed. */
+void progress_count(size_t skipped, size_t failed);
 void progress_end(void);
 void progress_enable(bool enabled);
 

@@ -7,17 +7,19 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/memory.h"
 
 #define FRAGMENTS ".clipseg"
 
-char *dataset_fragment(const char *folder, const struct format *format, size_t number)
+char *dataset_fragment(const char *folder, const struct format *format, const char *name)
 {
-    size_t size = strlen(folder) + strlen(format->name) + sizeof "/" FRAGMENTS "/12345678901234567890.";
+    size_t size = strlen(folder) + strlen(format->name) + sizeof "/" FRAGMENTS "/0123456789abcdef.";
     char *path = malloc(size);
 
     if (path)
-        snprintf(path, size, "%s/" FRAGMENTS "/%06zu.%s", folder, number, format->name);
+        snprintf(path, size, "%s/" FRAGMENTS "/%016llx.%s", folder,
+                 (unsigned long long)hash_text(HASH_START, name), format->name);
     return path;
 }
 
@@ -77,7 +79,8 @@ static clipseg_status write_format(const struct format *format, const struct inp
             continue;
         struct dataset_picture *picture = &all.pictures[all.picture_count++];
         picture->name = inputs->items[i].name;
-        if (format->fragments && !(picture->fragment = dataset_fragment(folder, format, i + 1)))
+        if (format->fragments &&
+            !(picture->fragment = dataset_fragment(folder, format, inputs->items[i].name)))
             status = error_memory(error);
     }
     for (const struct dataset_file *file = format->files; !status && file->name; file++)
@@ -100,24 +103,22 @@ clipseg_status dataset_write(const struct format *const *formats, size_t format_
     return status;
 }
 
-void dataset_clear(const struct format *const *formats, size_t format_count, const char *folder,
-                   size_t inputs)
+void dataset_remove(const char *folder, const struct format *format, const char *name)
 {
-    bool any = false;
+    char *path = dataset_fragment(folder, format, name);
 
-    for (size_t i = 0; i < format_count; i++)
-        for (size_t k = 0; formats[i]->fragments && k < inputs; k++) {
-            char *path = dataset_fragment(folder, formats[i], k + 1);
-            any = true;
-            if (path)
-                unlink(path);
-            free(path);
-        }
-    size_t size = strlen(folder) + sizeof "/" FRAGMENTS;
-    char *path = any ? malloc(size) : NULL;
     if (path) {
-        snprintf(path, size, "%s/" FRAGMENTS, folder);
+        unlink(path);
+        *strrchr(path, '/') = 0;
         rmdir(path);
     }
     free(path);
+}
+
+void dataset_clear(const struct format *const *formats, size_t format_count, const struct inputs *inputs,
+                   const char *folder)
+{
+    for (size_t i = 0; i < format_count; i++)
+        for (size_t k = 0; formats[i]->fragments && k < inputs->count; k++)
+            dataset_remove(folder, formats[i], inputs->items[k].name);
 }

@@ -203,7 +203,7 @@ static clipseg_status write_fragment(const struct fetch *f, size_t number, const
                                   .tolerance = 1.0};
     size_t pixels = size->width * size->height;
     struct sink sink = {0};
-    char *path = dataset_fragment(f->p.output, &format_coco, number + 1);
+    char *path = dataset_fragment(f->p.output, &format_coco, f->images[number]);
     float *mask = memory_aligned(pixels, sizeof *mask);
     clipseg_status status = path && mask ? make_folders(path, error) : error_memory(error);
 
@@ -215,7 +215,7 @@ static clipseg_status write_fragment(const struct fetch *f, size_t number, const
         status = format_coco.add(&sink.output, &(struct answer){.prompt = k, .probability = mask}, error);
     }
     if (!status)
-        status = sink_commit(&sink, error);
+        status = sink_commit(&sink, NULL, error);
     sink_close(&sink);
     free(mask);
     free(path);
@@ -447,7 +447,7 @@ static clipseg_status write_coco(const struct fetch *f, clipseg_error *error)
             continue;
         struct dataset_picture *picture = &pictures[dataset.picture_count++];
         picture->name = f->images[i];
-        if (!(picture->fragment = dataset_fragment(f->p.output, &format_coco, i + 1)))
+        if (!(picture->fragment = dataset_fragment(f->p.output, &format_coco, f->images[i])))
             status = error_memory(error);
     }
     if (!status)
@@ -461,8 +461,8 @@ static clipseg_status write_coco(const struct fetch *f, clipseg_error *error)
         free(pictures[i].fragment);
     free(pictures);
     free(path);
-    const struct format *const formats[] = {&format_coco};
-    dataset_clear(formats, 1, f->p.output, f->samples.count);
+    for (size_t i = 0; i < f->samples.count; i++)
+        dataset_remove(f->p.output, &format_coco, f->images[i]);
     return status;
 }
 

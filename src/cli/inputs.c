@@ -10,9 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/checked.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/memory.h"
+#include "cli/command.h"
 #include "image/image.h"
 
 #define DEEPEST 64
@@ -28,6 +31,13 @@ static char *join(const char *folder, const char *name)
     return path;
 }
 
+static void free_input(struct input *input)
+{
+    free(input->path);
+    free(input->base);
+    free(input->name);
+}
+
 /* ---- adding */
 
 /* relative: the path below the folder that was named, or the file's name alone: what is mirrored under
@@ -37,7 +47,8 @@ static clipseg_status add(struct inputs *inputs, const char *path, const char *r
 {
     bool is_stdin = !strcmp(path, "-");
     const char *from = is_stdin ? "stdin" : output ? relative : path;
-    struct input input = {memory_string(path, strlen(path)), NULL, memory_string(from, strlen(from))};
+    struct input input = {.path = memory_string(path, strlen(path)),
+                          .name = memory_string(from, strlen(from))};
 
     input.base = output ? join(output, from) : memory_string(from, strlen(from));
     if (inputs->count == inputs->capacity) {
@@ -47,14 +58,14 @@ static clipseg_status add(struct inputs *inputs, const char *path, const char *r
         inputs->capacity = items ? capacity : inputs->capacity;
     }
     if (!input.path || !input.base || !input.name || inputs->count == inputs->capacity) {
-        free(input.path);
-        free(input.base);
-        free(input.name);
+        free_input(&input);
         return error_memory(error);
     }
     char *slash = strrchr(input.base, '/'), *dot = strrchr(slash ? slash : input.base, '.');
     if (dot && dot != input.base && dot[-1] != '/' && !is_stdin)
         *dot = 0;
+    input.below = input.path + strlen(path) - strlen(relative);
+    input.number = inputs->count + 1;
     inputs->items[inputs->count++] = input;
     return CLIPSEG_OK;
 }
@@ -225,6 +236,58 @@ clipseg_status inputs_collect(struct inputs *inputs, char **operands, size_t cou
     return status;
 }
 
+clipseg_status shard_parse(void *target, const char *value, clipseg_error *error)
+{
+    struct shard *shard = target;
+    char number[24];
+    size_t length = strcspn(value, "/");
+
+    snprintf(number, sizeof number, "%.*s", (int)size_min(length, 23), value);
+    if (value[length] && parse_size(value + length + 1, 1, 1000000, &shard->count) &&
+        parse_size(number, 1, shard->count, &shard->number))
+        return CLIPSEG_OK;
+    return error_set(error, CLIPSEG_ERROR_USAGE, "--shard %.40s: want I/N, for example 2/5", value);
+}
+
+void inputs_keep_shard(struct inputs *inputs, const struct shard *shard)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < inputs->count; i++) {
+        struct input *input = &inputs->items[i];
+        if (!shard->count ||
+            hash_spread(hash_text(HASH_START, input->below)) % shard->count == shard->number - 1) {
+            inputs->items[kept++] = *input;
+            continue;
+        }
+        free_input(input);
+    }
+    inputs->count = kept;
+}
+
+char *inputs_folder(const struct inputs *inputs, const char *output)
+{
+    const char *first = inputs->count ? inputs->items[0].base : "";
+    size_t length = strlen(first);
+
+    for (size_t i = 0; i < inputs->count; i++) {
+        size_t same = 0;
+        while (same < length && inputs->items[i].base[same] == first[same])
+            same++;
+        length = same;
+    }
+    while (length && first[length - 1] != '/')
+        length--;
+    char *folder = output   ? memory_string(output, strlen(output))
+                   : length ? memory_string(first, length)
+                            : memory_string(".", 1);
+    if (folder && !output && access(folder, W_OK)) {
+        free(folder);
+        folder = NULL;
+    }
+    return folder;
+}
+
 clipseg_status input_load(const char *path, const clipseg_image_options *options, clipseg_image *image,
                           clipseg_error *error)
 {
@@ -254,11 +317,8 @@ const char **inputs_paths(const struct inputs *inputs, clipseg_error *error)
 
 void inputs_free(struct inputs *inputs)
 {
-    for (size_t i = 0; i < inputs->count; i++) {
-        free(inputs->items[i].path);
-        free(inputs->items[i].base);
-        free(inputs->items[i].name);
-    }
+    for (size_t i = 0; i < inputs->count; i++)
+        free_input(&inputs->items[i]);
     free(inputs->items);
     *inputs = (struct inputs){0};
 }

@@ -7,10 +7,11 @@
 #include "clipseg.h"
 
 struct input {
-    char *path; /* to open; "-" for stdin */
-    char *base; /* results are called base + suffix */
-    char *name; /* what a data set calls it: with an output folder the path below the folder that was named,
-                   else the path as given */
+    char *path;    /* to open; "-" for stdin */
+    char *base;    /* results are called base + suffix */
+    char *name;    /* what a data set calls it: with an output folder as `below`, else the path as given */
+    size_t number; /* its position among all inputs, whatever part of them is worked on; from 1 */
+    const char *below; /* the end of `path`: below the folder that was named, or the file's name alone */
 };
 
 struct inputs {
@@ -31,6 +32,22 @@ clipseg_status inputs_check_names(const struct inputs *inputs, clipseg_error *er
 /* The paths alone: [count], to be freed; what they point to belongs to the inputs. NULL: memory is out, as
  * `error` says. */
 const char **inputs_paths(const struct inputs *inputs, clipseg_error *error);
+
+/* The I-th of N parts: --shard. count 0: all of it. */
+struct shard {
+    size_t number, count; /* 1..count */
+};
+
+/* For options: "2/5"; target is a struct shard. */
+clipseg_status shard_parse(void *target, const char *value, clipseg_error *error);
+
+/* Drop the other parts' pictures. The part follows from the picture's name alone: it is the same whatever
+ * else lies in the folder, wherever the folder lies, and on every machine. */
+void inputs_keep_shard(struct inputs *inputs, const struct shard *shard);
+
+/* The folder in which all results lie: `output`, else the deepest one above all of them ("." may be it);
+ * owned by the caller. NULL when it may not be written to. */
+char *inputs_folder(const struct inputs *inputs, const char *output);
 
 void inputs_free(struct inputs *inputs);
 

@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "cli/command.h"
 
 /* ---- help */
@@ -74,8 +76,44 @@ static bool parse_number(const char *text, double *value)
     return end != text && !*end && isfinite(*value);
 }
 
+/* ---- what results depend on */
+
+static uint64_t key = HASH_START;
+
+uint64_t options_key(void)
+{
+    return key;
+}
+
+/* Options that say where and how fast, not what; model_key tells models apart. */
+static bool is_aside(const char *name)
+{
+    static const char *const names[] = {"model", "output", "files-from", "threads",
+                                        "jobs",  "quiet",  "shard",      "skip-existing"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(name, names[i]))
+            return true;
+    return false;
+}
+
+/* A value that names a file stands for what the file holds now. */
+static void add_to_key(const struct option *option, const char *value)
+{
+    struct stat info;
+
+    if (is_aside(option->name))
+        return;
+    key = hash_text(hash_text(key, option->name), value ? value : "");
+    if (!value || stat(value, &info) || !S_ISREG(info.st_mode))
+        return;
+    int64_t facts[] = {info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec};
+    key = hash_bytes(key, facts, sizeof facts);
+}
+
 static clipseg_status set_option(const struct option *option, const char *value, clipseg_error *error)
 {
+    add_to_key(option, value);
     switch (option->kind) {
     case OPTION_FLAG:
         *(bool *)option->target = true;

@@ -11,7 +11,8 @@
 static struct {
     bool enabled, shown, begun;
     double start, last;
-    size_t first; /* done when it began */
+    size_t first; /* so many of those done took no time */
+    size_t failed;
 } state;
 
 static double seconds_now(void)
@@ -22,12 +23,33 @@ static double seconds_now(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+/* At most 30 bytes, whole characters, nothing that a terminal obeys. */
+static void show_name(const char *name)
+{
+    size_t length = strnlen(name, 31);
+
+    if (length > 30) {
+        length = 30;
+        while (length && ((unsigned char)name[length] & 0xc0) == 0x80)
+            length--;
+    }
+    fputs("  ", stderr);
+    for (size_t i = 0; i < length; i++)
+        fputc((unsigned char)name[i] < 32 || name[i] == 127 ? '?' : name[i], stderr);
+}
+
 void progress_enable(bool enabled)
 {
     state.enabled = enabled && isatty(STDERR_FILENO);
     state.start = seconds_now();
     state.begun = false;
-    state.first = 0;
+    state.first = state.failed = 0;
+}
+
+void progress_count(size_t skipped, size_t failed)
+{
+    state.first = skipped;
+    state.failed = failed;
 }
 
 /* unit: how many of `done` make one of the numbers that are shown. */
@@ -38,21 +60,28 @@ static void show(size_t done, size_t total, double unit, const char *name)
     char bar[BAR * 3 + 1] = "";
     int digits = unit > 1.0 ? 1 : 0;
 
-    if (!state.enabled || !total || (done < total && now - state.last < 0.1))
+    if (!state.enabled || (done != total && now - state.last < 0.1))
         return;
     state.last = now;
+    state.shown = true;
+    if (!total) {
+        fprintf(stderr, "\r\033[K%zu  %.1f/s", done, passed > 0.0 ? (double)done / passed : 0.0);
+        fflush(stderr);
+        return;
+    }
     for (size_t i = 0; i < BAR; i++)
         strcat(bar, i * total < done * BAR ? "\u2588" : "\u2591");
     fprintf(stderr, "\r\033[K%s %.*f/%.*f%s", bar, digits, (double)done / unit, digits, (double)total / unit,
             unit > 1.0 ? " MB" : "");
+    if (state.failed)
+        fprintf(stderr, "  %zu failed", state.failed);
     if (done > state.first && passed > 0.5) {
         double rate = (double)(done - state.first) / passed, left = (double)(total - done) / rate;
         fprintf(stderr, "  %.1f%s/s  %d:%02d left", rate / unit, unit > 1.0 ? " MB" : "", (int)(left / 60.0),
                 (int)left % 60);
     }
-    fprintf(stderr, "  %.40s", slash ? slash + 1 : name);
+    show_name(slash ? slash + 1 : name);
     fflush(stderr);
-    state.shown = true;
 }
 
 void progress_show(size_t done, size_t total, const char *name)

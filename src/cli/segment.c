@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "cli/dataset.h"
 #include "model/model.h"
@@ -86,6 +87,24 @@ static clipseg_status parse(struct segment *s, int *count, char **arguments, cli
          NULL},
         {0, "refine", "off", "how masks are brought to the picture's size: off enlarges bilinearly",
          OPTION_TEXT, &s->refine, NULL},
+        {0, "skip-existing", NULL, "leave out pictures whose results are all there", OPTION_FLAG,
+         &s->skip_existing, NULL},
+        {0, "shard", "I/N",
+         "do only the Ith of N parts of the pictures, for N machines; by name, so that a picture "
+         "always falls to the same part",
+         OPTION_CALL, &s->shard, shard_parse},
+        {0, "video", "KIND",
+         "frames on stdin, one mask or overlay (-f) for each on stdout (-o -): y4m, or rgb24 with --size; "
+         "with --json a line for each",
+         OPTION_TEXT, &s->video.kind, NULL},
+        {0, "size", "WxH", "size of rgb24 frames", OPTION_TEXT, &s->video.size, NULL},
+        {0, "matrix", "NAME",
+         "colour matrix of y4m: bt601, bt709 or bt2020; default bt709 from 1280 x 720 on, else bt601",
+         OPTION_TEXT, &s->video.matrix, NULL},
+        {0, "jobs", "N",
+         "pictures worked on at the same time, which share the threads; default: one per thread, "
+         "at most 16",
+         OPTION_SIZE, &s->jobs, NULL},
         {'t', "threads", "N", "default: the cores this process may use", OPTION_SIZE, &s->choice.threads,
          NULL},
         {0, "cpu", "NAME",
@@ -145,33 +164,43 @@ static clipseg_status check(struct segment *s, clipseg_error *error)
                              "-f %s makes a folder of a fixed layout: say where with -o DIR",
                              s->formats[i]->name);
     if (!files && !(s->json && !s->output))
-        return add_formats(s, "overlay,mask", error);
-    return CLIPSEG_OK;
+        status = add_formats(s, "overlay,mask", error);
+    return status ? status : video_check(s, error);
 }
 
-clipseg_status segment_prepare(struct segment *s, clipseg_error *error)
+static clipseg_status open_pools(struct segment *s, clipseg_error *error)
+{
+    s->pools = memory_zeroed(s->plan.workers, sizeof(struct pool *));
+    for (size_t i = 0; s->pools && i < s->plan.workers; i++) {
+        s->pools[i] = pool_create(s->plan.threads);
+        if (!s->pools[i])
+            return error_memory(error);
+    }
+    return s->pools ? CLIPSEG_OK : error_memory(error);
+}
+
+clipseg_status segment_prepare(struct segment *s, size_t pictures, clipseg_error *error)
 {
     clipseg_session_options options;
     clipseg_status status;
 
-    pthread_mutex_init(&s->write_lock, NULL);
     clipseg_image_options_default(&s->image_options);
     if (s->max_pixels)
         s->image_options.max_pixels = s->max_pixels;
     clipseg_session_options_default(&options);
-    options.threads = s->choice.threads;
     options.input_size = s->input_size;
+    s->plan = batch_plan(s->choice.threads, s->jobs, pictures);
     if ((status = model_choose(&s->model, &s->choice, error)) != CLIPSEG_OK ||
-        (status = clipseg_session_create(&s->session, s->model, &options, error)) != CLIPSEG_OK ||
-        (status = prompts_embed(&s->prompts, s->model, s->session, &s->image_options, s->choice.quiet,
+        (status = batch_open_sessions(&s->sessions, &s->plan, s->model, &options, error)) != CLIPSEG_OK ||
+        (status = open_pools(s, error)) != CLIPSEG_OK ||
+        (status = prompts_embed(&s->prompts, s->model, s->sessions[0], &s->image_options, s->choice.quiet,
                                 error)) != CLIPSEG_OK)
         return status;
     s->kernels = &s->model->kernels;
-    s->pool = pool_create(s->choice.threads);
     s->titles = memory_zeroed(s->prompts.count, sizeof *s->titles);
     s->categories = memory_zeroed(s->prompts.count, sizeof *s->categories);
     s->done = memory_zeroed(s->inputs.count, sizeof *s->done);
-    if (!s->pool || !s->titles || !s->categories || !s->done)
+    if (!s->titles || !s->categories || !s->done)
         return error_memory(error);
     for (size_t i = 0; i < s->prompts.count; i++) {
         s->titles[i] = s->prompts.items[i].title;
@@ -188,10 +217,28 @@ void segment_release(struct segment *s)
     free(s->titles);
     free(s->categories);
     free(s->done);
-    if (s->pool)
-        pool_free(s->pool);
-    clipseg_session_close(&s->session);
+    for (size_t i = 0; s->pools && i < s->plan.workers; i++)
+        pool_free(s->pools[i]);
+    free(s->pools);
+    batch_close_sessions(&s->sessions, &s->plan);
     clipseg_model_close(&s->model);
+}
+
+static clipseg_status collect(struct segment *s, size_t count, char **operands, clipseg_error *error)
+{
+    if (s->video.kind && !s->list && (!count || (count == 1 && !strcmp(operands[0], "-"))))
+        return CLIPSEG_OK;
+    if (s->video.kind)
+        return error_set(error, CLIPSEG_ERROR_USAGE, "--video: frames come on stdin; name no pictures");
+    clipseg_status status =
+        inputs_collect(&s->inputs, operands, count, s->list, s->to_stdout ? NULL : s->output, error);
+    if (!status)
+        status = inputs_check_names(&s->inputs, error);
+    if (!status && s->to_stdout && s->inputs.count != 1 && !s->formats[0]->fragments)
+        status = error_set(error, CLIPSEG_ERROR_USAGE, "-o -: want exactly one picture");
+    if (!status)
+        inputs_keep_shard(&s->inputs, &s->shard);
+    return status;
 }
 
 /* Everything that does not depend on the pictures, in the order in which mistakes are cheapest to find. */
@@ -206,13 +253,8 @@ static clipseg_status begin(struct segment *s, int count, char **arguments, clip
         return error_set(error, CLIPSEG_ERROR_USAGE,
                          "no prompt: say what to look for with -p TEXT or --prompt-image "
                          "FILE");
-    status = inputs_collect(&s->inputs, arguments + 1, (size_t)count - 1, s->list,
-                            s->to_stdout ? NULL : s->output, error);
-    if (!status)
-        status = inputs_check_names(&s->inputs, error);
-    if (!status && s->to_stdout && s->inputs.count != 1 && !s->formats[0]->fragments)
-        status = error_set(error, CLIPSEG_ERROR_USAGE, "-o -: want exactly one picture");
-    return status ? status : segment_prepare(s, error);
+    status = collect(s, (size_t)count - 1, arguments + 1, error);
+    return status ? status : segment_prepare(s, s->video.kind ? SIZE_MAX : s->inputs.count, error);
 }
 
 const char *dataset_folder(const struct segment *segment)
@@ -220,48 +262,84 @@ const char *dataset_folder(const struct segment *segment)
     return segment->output && !segment->to_stdout ? segment->output : ".";
 }
 
-/* The files that speak of all pictures. */
-static int finish(struct segment *s)
+/* ---- the job of a batch */
+
+static clipseg_status do_picture(void *context, size_t worker, const struct input *input,
+                                 struct buffer *pieces, clipseg_error *error)
 {
+    return segment_picture(context, worker, input, &pieces[0], error);
+}
+
+clipseg_status segment_print(const struct buffer *text, clipseg_error *error)
+{
+    if (text->size && (fwrite(text->data, 1, text->size, stdout) != text->size || fflush(stdout)))
+        return error_set(error, CLIPSEG_ERROR_IO, "stdout: cannot be written");
+    return CLIPSEG_OK;
+}
+
+static clipseg_status finish_picture(void *context, const struct input *input, const struct buffer *pieces,
+                                     clipseg_error *error)
+{
+    struct segment *s = context;
+
+    s->done[input - s->inputs.items] = true;
+    return segment_print(&pieces[0], error);
+}
+
+static bool is_there(void *context, const struct input *input)
+{
+    return segment_exists(context, input);
+}
+
+/* The files that speak of all pictures. */
+static clipseg_status assemble(void *context, clipseg_error *error)
+{
+    struct segment *s = context;
     const struct dataset dataset = {.categories = s->categories,
                                     .category_count = s->prompts.count,
                                     .threshold = s->threshold >= 0.0 ? (float)s->threshold : 0.5f};
-    clipseg_error error;
+    clipseg_status status = dataset_write(s->formats, s->format_count, &s->inputs, s->done, &dataset,
+                                          dataset_folder(s), s->to_stdout, error);
 
-    return dataset_write(s->formats, s->format_count, &s->inputs, s->done, &dataset, dataset_folder(s),
-                         s->to_stdout, &error)
-               ? fail(&error)
-               : 0;
+    if (!status)
+        dataset_clear(s->formats, s->format_count, &s->inputs, dataset_folder(s));
+    return status;
 }
 
-/* All pictures; a bad one of a batch is reported, the others go on. */
+/* All that the files depend on besides the pictures. */
+static uint64_t key_of(const struct segment *s)
+{
+    clipseg_model_info info;
+
+    clipseg_model_get_info(s->model, &info);
+    uint64_t key = hash_text(model_key(&s->choice) ^ options_key(), clipseg_version());
+    key = hash_text(key, info.cpu);
+    return hash_bytes(key, s->prompts.embeddings,
+                      s->prompts.count * info.embedding_size * sizeof *s->prompts.embeddings);
+}
+
 static int work(struct segment *s)
 {
-    size_t failed = 0;
-    int code = 0;
+    bool files = s->format_count > 0 && !s->to_stdout;
+    char *folder = NULL;
+    struct batch_job job = {.context = s, .pieces = 1, .work = do_picture, .finish = finish_picture};
+    struct batch_options options = {.workers = s->plan.workers,
+                                    .key = key_of(s),
+                                    .shard = s->shard,
+                                    .skip_existing = s->skip_existing,
+                                    .quiet = s->choice.quiet};
 
-    progress_enable(!s->choice.quiet && s->inputs.count > 1);
-    for (size_t i = 0; i < s->inputs.count && !signals_stop(); i++) {
-        clipseg_error error;
-        progress_show(i, s->inputs.count, s->inputs.items[i].path);
-        s->done[i] = segment_picture(s, &s->inputs.items[i], &error) == CLIPSEG_OK;
-        if (s->done[i])
-            continue;
-        code = fail(&error);
-        failed++;
-        if (code == CLIPSEG_ERROR_MEMORY || code == CLIPSEG_ERROR_USAGE)
-            break;
-    }
-    progress_end();
-    if (signals_stop())
-        return signals_stop();
-    int finished = failed < s->inputs.count && code != CLIPSEG_ERROR_MEMORY ? finish(s) : 0;
-    if (finished)
-        return finished;
-    if (failed && s->inputs.is_batch && code != CLIPSEG_ERROR_MEMORY) {
-        note(false, "%zu of %zu pictures failed; the others are done", failed, s->inputs.count);
-        return CLIPSEG_ERROR_PARTIAL;
-    }
+    if (files)
+        job.exists = is_there;
+    for (size_t i = 0; i < s->format_count; i++)
+        if (s->formats[i]->files)
+            job.assemble = assemble;
+    if (files && s->inputs.is_batch)
+        options.folder = folder = inputs_folder(&s->inputs, s->output);
+    int code = batch_run(&job, &s->inputs, &options);
+    if (!folder) /* no run will continue with these */
+        dataset_clear(s->formats, s->format_count, &s->inputs, dataset_folder(s));
+    free(folder);
     return code;
 }
 
@@ -269,9 +347,8 @@ static int run(int count, char **arguments)
 {
     struct segment s = {.threshold = -1.0, .tolerance = 1.0};
     clipseg_error error;
-    int code = begin(&s, count, arguments, &error) ? fail(&error) : work(&s);
+    int code = begin(&s, count, arguments, &error) ? fail(&error) : s.video.kind ? video_run(&s) : work(&s);
 
-    dataset_clear(s.formats, s.format_count, dataset_folder(&s), s.inputs.count);
     segment_release(&s);
     return code;
 }

@@ -3,13 +3,13 @@
 #ifndef CLI_SEGMENT_H
 #define CLI_SEGMENT_H
 
-#include <pthread.h>
-
 #include "base/pool.h"
+#include "cli/batch.h"
 #include "cli/command.h"
 #include "cli/inputs.h"
 #include "cli/prompts.h"
 #include "cli/sinks.h"
+#include "cli/video.h"
 #include "kernels/kernels.h"
 #include "output/output.h"
 #include "segment/label_map.h"
@@ -28,15 +28,19 @@ struct segment {
     double tolerance;
     size_t input_size, max_pixels;
     bool json;
-    bool to_stdout;   /* -o - */
+    bool to_stdout; /* -o - */
+    size_t jobs;
+    struct shard shard;
+    bool skip_existing;
+    struct video_choice video;
     bool want_labels; /* make a label map even when no format asks for one */
 
     /* the machinery */
     clipseg_model *model;
-    clipseg_session *session;
     const struct kernels *kernels; /* the model's */
-    struct pool *pool;             /* for writing, beside the session's */
-    pthread_mutex_t write_lock;    /* around `pool` */
+    struct batch_plan plan;
+    clipseg_session **sessions; /* [plan.workers] */
+    struct pool **pools;        /* [plan.workers], for writing */
     clipseg_image_options image_options;
     const char **titles;         /* [prompts.count] */
     struct category *categories; /* [prompts.count] */
@@ -47,16 +51,19 @@ struct segment {
 /* Where the files lie that speak of all pictures: -o, else the current folder. */
 const char *dataset_folder(const struct segment *segment);
 
-/* What does not depend on the pictures: model, session, prompts. Call segment_release in any case. Errors:
- * USAGE, MODEL, IO, IMAGE, MEMORY. */
-clipseg_status segment_prepare(struct segment *segment, clipseg_error *error);
+/* What does not depend on the pictures: model, sessions for `pictures` of them, prompts. Call segment_release
+ * in any case. Errors: USAGE, MODEL, IO, IMAGE, MEMORY. */
+clipseg_status segment_prepare(struct segment *segment, size_t pictures, clipseg_error *error);
 void segment_release(struct segment *segment);
 
-/* ---- segment_picture.c: decode, compute, write. The three steps of one job follow each other; steps of
- * different jobs may run at the same time in different threads, one of each kind. */
+/* ---- segment_picture.c: decode, compute, write. The three steps of one job follow each other; jobs of
+ * different workers may run at the same time. */
 
 struct picture_job {
     struct segment *segment;
+    clipseg_session *session; /* the worker's */
+    struct pool *pool;
+    struct buffer *text; /* what goes to stdout is appended here */
     const struct input *input;
     clipseg_image image;
     struct result result;
@@ -71,8 +78,8 @@ struct picture_job {
 
 /* Load the picture. The job is valid (for picture_free) whatever the result; it must stay where it is.
  * Errors: IO, IMAGE, MEMORY. */
-clipseg_status picture_decode(struct picture_job *job, struct segment *segment, const struct input *input,
-                              clipseg_error *error);
+clipseg_status picture_decode(struct picture_job *job, struct segment *segment, size_t worker,
+                              const struct input *input, struct buffer *text, clipseg_error *error);
 
 /* Image tower, decoder. Uses the session. Of very many prompts the early ones are written here. */
 clipseg_status picture_compute(struct picture_job *job, clipseg_error *error);
@@ -85,6 +92,17 @@ clipseg_status picture_write(struct picture_job *job, clipseg_error *error);
 void picture_free(struct picture_job *job);
 
 /* All of it. Errors: IO, IMAGE, MEMORY. */
-clipseg_status segment_picture(struct segment *segment, const struct input *input, clipseg_error *error);
+clipseg_status segment_picture(struct segment *segment, size_t worker, const struct input *input,
+                               struct buffer *text, clipseg_error *error);
+
+/* The same with a picture that is there already; it is freed. */
+clipseg_status segment_image(struct segment *segment, size_t worker, const struct input *input,
+                             clipseg_image *image, struct buffer *text, clipseg_error *error);
+
+/* A picture's text to stdout. Errors: IO. */
+clipseg_status segment_print(const struct buffer *text, clipseg_error *error);
+
+/* Are all files that this writes for the picture there? */
+bool segment_exists(const struct segment *segment, const struct input *input);
 
 #endif

@@ -2,6 +2,7 @@
  * the logits of a few prompts and one mask of the picture's size at a time. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/checked.h"
 #include "base/error.h"
@@ -10,37 +11,56 @@
 #include "cli/segment.h"
 #include "segment/enlarge.h"
 
-clipseg_status picture_decode(struct picture_job *job, struct segment *segment, const struct input *input,
-                              clipseg_error *error)
+static void begin_job(struct picture_job *job, struct segment *segment, size_t worker,
+                      const struct input *input, struct buffer *text)
 {
-    *job = (struct picture_job){.segment = segment, .input = input};
+    *job = (struct picture_job){.segment = segment,
+                                .session = segment->sessions[worker],
+                                .pool = segment->pools[worker],
+                                .input = input,
+                                .text = text};
     job->result = (struct result){.image_name = input->path,
                                   .base = segment->to_stdout ? NULL : input->base,
                                   .file_name = input->name,
-                                  .number = (size_t)(input - segment->inputs.items) + 1,
+                                  .number = input->number,
                                   .image = &job->image,
                                   .prompt_count = segment->prompts.count,
                                   .prompts = segment->titles,
                                   .categories = segment->categories,
                                   .tolerance = segment->tolerance,
-                                  .size = clipseg_session_logits_size(segment->session),
+                                  .size = clipseg_session_logits_size(job->session),
                                   .threshold = segment->threshold >= 0.0 ? (float)segment->threshold : 0.5f};
+}
+
+clipseg_status picture_decode(struct picture_job *job, struct segment *segment, size_t worker,
+                              const struct input *input, struct buffer *text, clipseg_error *error)
+{
+    begin_job(job, segment, worker, input, text);
     return input_load(input->path, &segment->image_options, &job->image, error);
 }
 
 /* ---- writing */
 
 /* OUTPUT/a/b, what the input's results are called, to OUTPUT/FOLDER/a/b + suffix. */
-static char *in_folder(const struct picture_job *job, const struct format *format)
+static char *in_folder(const struct segment *s, const struct input *input, const struct format *format)
 {
-    const char *output = job->segment->output, *below = job->input->base + strlen(output);
-    size_t size = strlen(job->input->base) + strlen(format->folder) + strlen(format->suffix) + sizeof "//";
+    const char *below = input->base + strlen(s->output);
+    size_t size = strlen(input->base) + strlen(format->folder) + strlen(format->suffix) + sizeof "//";
     char *path = malloc(size);
 
     below += strspn(below, "/");
     if (path)
-        snprintf(path, size, "%s/%s/%s%s", output, format->folder, below, format->suffix);
+        snprintf(path, size, "%s/%s/%s%s", s->output, format->folder, below, format->suffix);
     return path;
+}
+
+/* Where a format writes for a picture; name: the prompt's, or "". NULL: memory is out. */
+static char *path_of(const struct segment *s, const struct input *input, const struct format *format,
+                     const char *name)
+{
+    return format->fragments ? dataset_fragment(dataset_folder(s), format, input->name)
+           : format->folder  ? in_folder(s, input, format)
+                             : sink_file_name(input->base, name, format->suffix);
 }
 
 static clipseg_status open_named(struct sink *sink, const struct picture_job *job,
@@ -51,9 +71,7 @@ static clipseg_status open_named(struct sink *sink, const struct picture_job *jo
 
     if (job->segment->to_stdout && !format->fragments)
         return sink_open(sink, &job->result, format, NULL, error);
-    path = format->fragments ? dataset_fragment(dataset_folder(job->segment), format, job->result.number)
-           : format->folder  ? in_folder(job, format)
-                             : sink_file_name(job->input->base, name, format->suffix);
+    path = path_of(job->segment, job->input, format, name);
     status = path ? sink_open(sink, &job->result, format, path, error) : error_memory(error);
     free(path);
     return status;
@@ -70,7 +88,7 @@ static clipseg_status write_prompt_file(const struct picture_job *job, const str
     if (!status)
         status = format->add(&sink.output, answer, error);
     if (!status)
-        status = sink_commit(&sink, error);
+        status = sink_commit(&sink, job->text, error);
     sink_close(&sink);
     return status;
 }
@@ -139,7 +157,7 @@ static clipseg_status write_answers(struct picture_job *job, clipseg_error *erro
     for (size_t i = 0; !status && i < job->count; i++) {
         struct answer answer = {job->first + i, job->logits + i * area, job->probability};
         if (job->probability)
-            status = enlarge(s->kernels, s->pool, answer.logits, job->result.size, job->image.width,
+            status = enlarge(s->kernels, job->pool, answer.logits, job->result.size, job->image.width,
                              job->image.height, job->probability, error);
         if (!status)
             status = write_answer(job, &answer, error);
@@ -147,28 +165,16 @@ static clipseg_status write_answers(struct picture_job *job, clipseg_error *erro
     return status;
 }
 
-/* The pool serves one caller at a time: compute may write early answers while another job is being written.
- */
-static clipseg_status write_locked(struct picture_job *job, clipseg_error *error)
-{
-    clipseg_status status;
-
-    pthread_mutex_lock(&job->segment->write_lock);
-    status = write_answers(job, error);
-    pthread_mutex_unlock(&job->segment->write_lock);
-    return status;
-}
-
 clipseg_status picture_write(struct picture_job *job, clipseg_error *error)
 {
-    clipseg_status status = write_locked(job, error);
+    clipseg_status status = write_answers(job, error);
 
     if (!status && job->labels.labels) {
         label_map_end(&job->labels);
         job->result.labels = job->labels.labels;
     }
     for (size_t i = 0; !status && i < job->sink_count; i++)
-        status = sink_commit(&job->sinks[i], error);
+        status = sink_commit(&job->sinks[i], job->text, error);
     return status;
 }
 
@@ -181,14 +187,14 @@ clipseg_status picture_compute(struct picture_job *job, clipseg_error *error)
     clipseg_status status;
 
     job->logits = memory_aligned(most * job->result.size * job->result.size, sizeof *job->logits);
-    status = job->logits ? clipseg_session_set_image(s->session, &job->image, error) : error_memory(error);
+    status = job->logits ? clipseg_session_set_image(job->session, &job->image, error) : error_memory(error);
     while (!status && job->first + job->count < total) {
         if (job->count)
-            status = write_locked(job, error); /* make room for the next ones */
+            status = write_answers(job, error); /* make room for the next ones */
         job->first += job->count;
         job->count = size_min(most, total - job->first);
         if (!status)
-            status = clipseg_session_logits(s->session, s->prompts.prompts + job->first, job->count,
+            status = clipseg_session_logits(job->session, s->prompts.prompts + job->first, job->count,
                                             job->logits, error);
     }
     return status;
@@ -205,10 +211,11 @@ void picture_free(struct picture_job *job)
     *job = (struct picture_job){0};
 }
 
-clipseg_status segment_picture(struct segment *segment, const struct input *input, clipseg_error *error)
+clipseg_status segment_picture(struct segment *segment, size_t worker, const struct input *input,
+                               struct buffer *text, clipseg_error *error)
 {
     struct picture_job job;
-    clipseg_status status = picture_decode(&job, segment, input, error);
+    clipseg_status status = picture_decode(&job, segment, worker, input, text, error);
 
     if (!status)
         status = picture_compute(&job, error);
@@ -216,4 +223,36 @@ clipseg_status segment_picture(struct segment *segment, const struct input *inpu
         status = picture_write(&job, error);
     picture_free(&job);
     return status;
+}
+
+clipseg_status segment_image(struct segment *segment, size_t worker, const struct input *input,
+                             clipseg_image *image, struct buffer *text, clipseg_error *error)
+{
+    struct picture_job job;
+
+    begin_job(&job, segment, worker, input, text);
+    job.image = *image;
+    clipseg_status status = picture_compute(&job, error);
+    if (!status)
+        status = picture_write(&job, error);
+    picture_free(&job);
+    return status;
+}
+
+bool segment_exists(const struct segment *s, const struct input *input)
+{
+    for (size_t i = 0; i < s->format_count; i++) {
+        const struct format *format = s->formats[i];
+        for (size_t k = 0; k < (format->per_prompt ? s->prompts.count : 1); k++) {
+            char slug[64] = "";
+            if (format->per_prompt)
+                output_slug(slug, k, s->titles[k]);
+            char *path = path_of(s, input, format, slug);
+            bool exists = path && access(path, F_OK) == 0;
+            free(path);
+            if (!exists)
+                return false;
+        }
+    }
+    return true;
 }

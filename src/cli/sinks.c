@@ -26,26 +26,25 @@ clipseg_status sink_open(struct sink *sink, const struct result *result, const s
     return status;
 }
 
-static clipseg_status write_to_stdout(struct sink *sink, clipseg_error *error)
+static clipseg_status keep_text(struct sink *sink, struct buffer *text, clipseg_error *error)
 {
-    if (fclose(sink->output.stream)) {
-        sink->output.stream = NULL;
-        return error_memory(error);
-    }
+    bool complete = fclose(sink->output.stream) == 0;
+
     sink->output.stream = NULL;
-    if (fwrite(sink->text, 1, sink->text_size, stdout) != sink->text_size || fflush(stdout))
-        return error_set(error, CLIPSEG_ERROR_IO, "stdout: cannot be written");
+    if (!complete)
+        return error_memory(error);
+    buffer_append(text, sink->text, sink->text_size);
     return CLIPSEG_OK;
 }
 
-clipseg_status sink_commit(struct sink *sink, clipseg_error *error)
+clipseg_status sink_commit(struct sink *sink, struct buffer *text, clipseg_error *error)
 {
     clipseg_status status = sink->format->end ? sink->format->end(&sink->output, error) : CLIPSEG_OK;
 
     if (status)
         return status;
     if (!sink->file.stream)
-        return write_to_stdout(sink, error);
+        return keep_text(sink, text, error);
     sink->output.stream = NULL; /* the commit closes it */
     return file_write_commit(&sink->file, false, error);
 }

@@ -1,7 +1,8 @@
-/* sinks.h: where one file's bytes go: to a file that appears whole, or to memory and from there to stdout. */
+/* sinks.h: where one file's bytes go: to a file that appears whole, or to memory, for stdout. */
 #ifndef CLI_SINKS_H
 #define CLI_SINKS_H
 
+#include "base/buffer.h"
 #include "base/file.h"
 #include "output/output.h"
 
@@ -9,17 +10,17 @@ struct sink {
     struct output output;
     const struct format *format;
     struct file_writer file;
-    char *text; /* for stdout */
+    char *text; /* without a file */
     size_t text_size;
     bool open;
 };
 
-/* Start a file of a format. path: NULL for stdout. Errors: IO, MEMORY, and the format's own. */
+/* Start a file of a format. path: NULL for memory. Errors: IO, MEMORY, and the format's own. */
 clipseg_status sink_open(struct sink *sink, const struct result *result, const struct format *format,
                          const char *path, clipseg_error *error);
 
-/* End the format and make the file appear. */
-clipseg_status sink_commit(struct sink *sink, clipseg_error *error);
+/* End the format and make the file appear; what went to memory is appended to `text` (NULL with a path). */
+clipseg_status sink_commit(struct sink *sink, struct buffer *text, clipseg_error *error);
 
 /* After a commit, or instead of it: nothing is left over. Harmless on a cleared one. */
 void sink_close(struct sink *sink);

@@ -98,6 +98,11 @@ void output_slug(char *out, size_t number, const char *prompt);
 clipseg_status segments_write(FILE *stream, const struct result *result, const uint16_t *labels,
                               clipseg_error *error);
 
+/* ---- frames.c: mask and overlay as bare pixels, for video */
+
+extern const struct format format_mask_frame;    /* [height, width], 0 or 255 */
+extern const struct format format_overlay_frame; /* [height, width, 3] */
+
 /* ---- png.c: through libspng; the same pixels give the same bytes */
 
 enum png_layout { PNG_GREY8, PNG_GREY16, PNG_RGB8, PNG_RGBA8, PNG_PALETTE8 };

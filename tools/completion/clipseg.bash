@@ -8,6 +8,8 @@ _clipseg() {
     case $previous in
     help) mapfile -t COMPREPLY < <(compgen -W "segment prelabel fetch classify embed index search pull models convert info tokenize bench" -- "$current"); return ;;
     --type) mapfile -t COMPREPLY < <(compgen -W "f32 f16" -- "$current"); return ;;
+    --video) mapfile -t COMPREPLY < <(compgen -W "y4m rgb24" -- "$current"); return ;;
+    --matrix) mapfile -t COMPREPLY < <(compgen -W "bt601 bt709 bt2020" -- "$current"); return ;;
     --cpu) mapfile -t COMPREPLY < <(compgen -W "scalar avx2 avx512" -- "$current"); return ;;
     -f | --format) mapfile -t COMPREPLY < <(compgen -W "overlay mask heatmap labels figure report npy npz npz-compressed json coco coco-polygons coco-results yolo labelme labelme-masks labelstudio labelstudio-polygons cvat cvat-polygons segments voc" -- "$current"); return ;;
     esac
