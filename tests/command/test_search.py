@@ -200,6 +200,12 @@ def test_sheet_and_page_show_what_was_found():
     image = Image.open("sheet.png")
     assert image.width > 1000 and image.height > 500
     os.remove(search("a glass", "--top", "1")[0]["path"])
+    shutil.copytree("photos", "many")
+    for i in range(600):
+        shutil.copy(PICTURE, f"many/{i}.png")
+    check_success(clipseg("index", "many", "-o", "many.db", "-q"))
+    check_failure(clipseg("search", "many.db", "a glass", "-o", "many.png", "--top", "501"), 2, "501", "too many")
+    check_success(clipseg("search", "many.db", "a glass", "-o", "many.png", "--top", "500"))
     gone = check_success(clipseg("search", "photos.db", "a glass", "-o", "sheet.png", "--top", "3"))
     assert b"cannot be opened" in gone.stderr and gone.stdout.count(b"\n") == 3
 

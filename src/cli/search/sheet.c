@@ -12,6 +12,8 @@
 #include "output/figure/figure.h"
 #include "output/output.h"
 
+#define MOST_CARDS 500 /* what a picture can be high, and what all of them take in memory */
+
 /* What is written about a picture, and the picture. */
 struct card {
     char title[300];
@@ -254,6 +256,10 @@ clipseg_status search_write_sheet(struct search *search, clipseg_error *error)
 
     if (!search->hit_count)
         return CLIPSEG_OK;
+    if (search->hit_count > MOST_CARDS)
+        return error_set(error, CLIPSEG_ERROR_USAGE,
+                         "%s: %zu pictures are too many to show; ask for at most %d", search->output,
+                         search->hit_count, MOST_CARDS);
     if (!page)
         status = figure_check(error);
     if (!status)
