@@ -17,8 +17,10 @@ struct tile {
     size_t width;       /* columns that exist, 1..PANEL */
 };
 
-/* What the sums start with: bias and residual in the first block of K, the partial sums in later ones. */
-AVX2_INLINE __m256 start(const struct gemm *g, const struct tile *t, const float *c, size_t row, size_t half)
+/* What the products of this part of K are added to: bias and residual in the first part, what is there in
+ * later ones. They are added at the end, since a sum of small products on top of a large residual would lose
+ * its last bits each time. */
+AVX2_INLINE __m256 base(const struct gemm *g, const struct tile *t, const float *c, size_t row, size_t half)
 {
     size_t offset = half * 8;
     __m256i mask = avx2_mask(t->width > offset ? t->width - offset : 0);
@@ -59,8 +61,8 @@ AVX2_INLINE void compute_tile(const struct gemm *g, const struct tile *t, const 
 
     UNROLL for (size_t r = 0; r < rows; r++)
     {
-        sum[r][0] = start(g, t, c, r, 0);
-        sum[r][1] = start(g, t, c, r, 1);
+        sum[r][0] = _mm256_setzero_ps();
+        sum[r][1] = _mm256_setzero_ps();
     }
     for (size_t k = 0; k < t->k_count; k++, b += PANEL, a++) {
         __m256 b0 = _mm256_load_ps(b), b1 = _mm256_load_ps(b + 8);
@@ -73,8 +75,8 @@ AVX2_INLINE void compute_tile(const struct gemm *g, const struct tile *t, const 
     }
     UNROLL for (size_t r = 0; r < rows; r++)
     {
-        finish(g, t, c, r, 0, sum[r][0]);
-        finish(g, t, c, r, 1, sum[r][1]);
+        finish(g, t, c, r, 0, _mm256_add_ps(sum[r][0], base(g, t, c, r, 0)));
+        finish(g, t, c, r, 1, _mm256_add_ps(sum[r][1], base(g, t, c, r, 1)));
     }
 }
 

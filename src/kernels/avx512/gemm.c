@@ -49,9 +49,11 @@ struct tile {
     size_t width;       /* columns that exist, 1..2 * PANEL */
 };
 
-/* What the sums start with: bias and residual in the first block of K, the partial sums in later ones. */
-AVX512_INLINE __m512 start(const struct gemm *g, const struct tile *t, const float *c, size_t row,
-                           size_t panel)
+/* What the products of this part of K are added to: bias and residual in the first part, what is there in
+ * later ones. They are added at the end, since a sum of small products on top of a large residual would lose
+ * its last bits each time. */
+AVX512_INLINE __m512 base(const struct gemm *g, const struct tile *t, const float *c, size_t row,
+                          size_t panel)
 {
     size_t offset = panel * PANEL;
     __mmask16 mask = avx512_mask(t->width > offset ? t->width - offset : 0);
@@ -90,9 +92,9 @@ AVX512_INLINE void compute_tile(const struct gemm *g, const struct tile *t, cons
 
     UNROLL512 for (size_t r = 0; r < rows; r++)
     {
-        sum[r][0] = start(g, t, c, r, 0);
+        sum[r][0] = _mm512_setzero_ps();
         if (panels > 1)
-            sum[r][1] = start(g, t, c, r, 1);
+            sum[r][1] = _mm512_setzero_ps();
     }
     for (size_t k = 0; k < t->k_count; k++, b += PANEL, next += PANEL, a++) {
         __m512 b0 = _mm512_load_ps(b), b1 = panels > 1 ? _mm512_load_ps(next) : b0;
@@ -106,9 +108,9 @@ AVX512_INLINE void compute_tile(const struct gemm *g, const struct tile *t, cons
     }
     UNROLL512 for (size_t r = 0; r < rows; r++)
     {
-        finish(g, t, c, r, 0, sum[r][0]);
+        finish(g, t, c, r, 0, _mm512_add_ps(sum[r][0], base(g, t, c, r, 0)));
         if (panels > 1)
-            finish(g, t, c, r, 1, sum[r][1]);
+            finish(g, t, c, r, 1, _mm512_add_ps(sum[r][1], base(g, t, c, r, 1)));
     }
 }
 

@@ -50,10 +50,11 @@ struct tile {
     size_t width;       /* columns that exist, 1..HALF */
 };
 
-/* What the sums start with: bias and residual in the first block of K, the partial sums in later ones.
- * count: 1..4 */
-NEON_INLINE float32x4_t start(const struct gemm *g, const struct tile *t, const float *c, size_t column,
-                              size_t count)
+/* What the products of this part of K are added to: bias and residual in the first part, what is there in
+ * later ones. They are added at the end, since a sum of small products on top of a large residual would lose
+ * its last bits each time. count: 1..4 */
+NEON_INLINE float32x4_t base(const struct gemm *g, const struct tile *t, const float *c, size_t column,
+                             size_t count)
 {
     float32x4_t sum;
 
@@ -87,9 +88,8 @@ NEON_INLINE void compute_tile(const struct gemm *g, const struct tile *t, const 
 
     UNROLL for (size_t r = 0; r < rows; r++)
     {
-        const float *row = c + r * g->c_stride;
-        sum[r][0] = start(g, t, row, t->column, left);
-        sum[r][1] = right ? start(g, t, row + 4, t->column + 4, right) : vdupq_n_f32(0.0f);
+        sum[r][0] = vdupq_n_f32(0.0f);
+        sum[r][1] = vdupq_n_f32(0.0f);
     }
     for (; k + 4 <= t->k_count; k += 4, b += 4 * PANEL) {
         UNROLL for (size_t r = 0; r < rows; r++) x[r] = vld1q_f32(a + r * g->a_stride + k);
@@ -106,9 +106,12 @@ NEON_INLINE void compute_tile(const struct gemm *g, const struct tile *t, const 
     {
         bool last = t->k + t->k_count == g->k;
         enum gemm_activation activation = last ? g->activation : GEMM_NONE;
-        neon_store(c + r * g->c_stride, activate(sum[r][0], activation), left);
+        float *row = c + r * g->c_stride;
+        neon_store(row, activate(vaddq_f32(sum[r][0], base(g, t, row, t->column, left)), activation), left);
         if (right)
-            neon_store(c + r * g->c_stride + 4, activate(sum[r][1], activation), right);
+            neon_store(row + 4,
+                       activate(vaddq_f32(sum[r][1], base(g, t, row + 4, t->column + 4, right)), activation),
+                       right);
     }
 }
 
