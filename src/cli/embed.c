@@ -14,10 +14,10 @@
 #include "cli/inputs.h"
 #include "cli/prompts.h"
 #include "index/vector.h"
+#include "output/npy.h"
 #include "segment/session.h"
 
 #define TEXTS_AT_ONCE 64
-#define NPY_HEADER 128
 
 struct embed {
     struct model_choice choice;
@@ -36,19 +36,15 @@ struct embed {
 
 /* ---- writing */
 
-/* Numpy's format, version 1.0. The number of rows is known at the end, so the header is written twice. */
+/* The number of rows is known at the end, so the header is written twice; both fill 128 bytes. */
 static void write_header(const struct embed *e)
 {
-    char header[NPY_HEADER];
+    struct buffer header = {0};
 
-    memset(header, ' ', sizeof header);
-    memcpy(header, "\x93NUMPY\1\0\x76\0", 10); /* 118 bytes follow */
-    int length =
-        snprintf(header + 10, sizeof header - 10,
-                 "{'descr': '<f4', 'fortran_order': False, 'shape': (%zu, %zu), }", e->rows, e->dimension);
-    header[10 + length] = ' ';
-    header[sizeof header - 1] = '\n';
-    fwrite(header, sizeof header, 1, e->file.stream);
+    npy_header(&header, "<f4", (const size_t[]){e->rows, e->dimension}, 2);
+    if (header.data)
+        fwrite(header.data, 1, header.size, e->file.stream);
+    buffer_free(&header);
 }
 
 static clipseg_status write_json(const struct embed *e, const char *kind, const char *name, FILE *stream,

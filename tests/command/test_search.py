@@ -191,8 +191,10 @@ def test_sheet_and_page_show_what_was_found():
     index()
     check_success(clipseg("search", "photos.db", "a glass", "-o", "out/page.html", "--top", "10", "--segment"))
     page = open("out/page.html", encoding="utf-8").read()
-    assert page.count("<figure>") == 10 and page.count("data:image/png;base64,") == 10
-    assert "a &lt;b&gt;&amp;&quot;#é%.png" in page and "a%20%3Cb%3E%26%22%23%C3%A9%25.png" in page
+    cards = [json.loads(part.split("</script>")[0]) for part in page.split('class="meta">')[1:]]
+    assert len(cards) == 10 and "photos/a <b>&\"#é%.png" in [c["name"] for c in cards] and "a <b>&" not in page
+    assert [float(c["caption"]) for c in cards] == sorted((float(c["caption"]) for c in cards), reverse=True)
+    assert all(len(c["areas"]) == 1 for c in cards)  # one map each, of the thing
     result = clipseg("search", "photos.db", "a glass", "-o", "sheet.png", "--top", "7")
     if result.returncode == 2 and b"cannot be opened" in result.stderr:
         raise Skip("built without figures")
@@ -218,10 +220,12 @@ def test_segment_says_where_it_is():
     for h in hits:
         x, y, w, h_ = h["box"]
         assert 0 <= h["area"] <= 1 and x + w <= 64 and y + h_ <= 48
-    areas = lines(clipseg("segment", *(h["path"] for h in hits), "-p", "a glass", "--json"))
-    for hit, row in zip(hits, areas):
-        assert abs(hit["area"] - row["prompts"][0]["area"] / (64 * 48)) < 1e-6
-        assert hit["box"] == row["prompts"][0]["box"]
+    assert [h["area"] for h in hits] != [h["area"] for h in search("fork", "--segment")]
+    check_success(clipseg("search", "photos.db", "a glass", "--segment", "-o", "page.html"))
+    page = open("page.html", encoding="utf-8").read()
+    cards = [json.loads(part.split("</script>")[0]) for part in page.split('class="meta">')[1:]]
+    for hit, card in zip(hits, cards):  # pixels above 0.50
+        assert abs(hit["area"] - card["areas"][0][50] / (64 * 48)) < 1e-5
 
 
 def test_plain_clip_searches_and_says_that_it_cannot_segment():

@@ -128,20 +128,16 @@ static clipseg_status print(const struct search *s, clipseg_error *error)
                                             : CLIPSEG_OK;
 }
 
-/* Pictures that have gone since are reported; their hits stay. */
 static clipseg_status locate_all(struct search *s, clipseg_error *error)
 {
     clipseg_status status = CLIPSEG_OK;
 
     for (size_t i = 0; !status && i < s->hit_count && !signals_stop(); i++) {
-        progress_show(i, s->hit_count, s->hits[i].path);
-        clipseg_status located = search_locate(s, &s->hits[i], NULL, error);
-        if (located == CLIPSEG_ERROR_IO || located == CLIPSEG_ERROR_IMAGE) {
-            progress_end();
-            note(s->choice.quiet, "%s", error->text);
-        } else {
-            status = located;
-        }
+        clipseg_image image;
+        float *probability;
+        status = search_load_hit(s, i, &image, &probability, error);
+        free(probability);
+        clipseg_image_free(&image);
     }
     progress_end();
     return status;
@@ -280,7 +276,7 @@ static clipseg_status work(struct search *s, clipseg_error *error)
     else if ((status = open_model(s, error)) == CLIPSEG_OK && (status = search_query(s, error)) == CLIPSEG_OK)
         status = find_hits(s, error);
     if (!status && s->output)
-        status = search_write_sheet(s, error);
+        status = search_show(s, error);
     else if (!status && s->segment)
         status = locate_all(s, error);
     return status ? status : print(s, error);

@@ -2,6 +2,9 @@
 #ifndef CLI_SEARCH_SEARCH_H
 #define CLI_SEARCH_SEARCH_H
 
+#include <stdio.h>
+
+#include "base/buffer.h"
 #include "cli/command.h"
 #include "cli/prompts.h"
 #include "index/database.h"
@@ -50,24 +53,30 @@ clipseg_status search_query(struct search *search, clipseg_error *error);
 /* duplicates.c: all groups of pictures that are nearly the same, as hits. Errors: IO, MEMORY. */
 clipseg_status search_duplicates(struct search *search, clipseg_error *error);
 
-/* locate.c: where in a picture the thing is. hit: its area and box are filled in. tinted: the picture small,
- * with the find painted; NULL when not wanted; freed with clipseg_image_free. Errors: IO, IMAGE, MEMORY. */
-clipseg_status search_locate(struct search *search, struct hit *hit, clipseg_image *tinted,
-                             clipseg_error *error);
+#define SEARCH_THRESHOLD 0.5f
 
-/* sheet.c: the hits as one picture, or as a page of HTML, by the name of `output`. Errors: USAGE, IO, MEMORY.
- */
-clipseg_status search_write_sheet(struct search *search, clipseg_error *error);
+/* locate.c: where in a picture the thing is. hit: its area and box are filled in. image: freed with
+ * clipseg_image_free; probability: [height, width], to be freed. Errors: IO, IMAGE, MEMORY. */
+clipseg_status search_locate(struct search *search, struct hit *hit, clipseg_image *image,
+                             float **probability, clipseg_error *error);
+
+/* show.c: the hits as a contact sheet or as a page of HTML, by the name of `output`. Errors: USAGE, IO,
+ * MEMORY. */
+clipseg_status search_show(struct search *search, clipseg_error *error);
+
+/* sheet.c, page.c: the two. stream: of the file that is being written. */
+clipseg_status search_write_sheet(struct search *search, FILE *stream, clipseg_error *error);
+clipseg_status search_write_page(struct search *search, FILE *stream, clipseg_error *error);
+
+/* show.c: a hit's picture, and with --segment the probability of each pixel, else NULL. A picture that cannot
+ * be read any more is noted and leaves both empty. Freed by the caller. Errors: MEMORY. */
+clipseg_status search_load_hit(struct search *search, size_t number, clipseg_image *image,
+                               float **probability, clipseg_error *error);
+
+/* show.c: what was looked for, as one line. */
+void search_heading(const struct search *search, struct buffer *out);
 
 /* As a user wants to see it: below the current folder without its name. */
 const char *search_shown_path(const char *path);
-
-/* What a picture is shown in. */
-#define SEARCH_FRAME_WIDTH 480
-#define SEARCH_FRAME_HEIGHT 360
-
-/* A picture as large as fits into the frame. Errors: IO, IMAGE, MEMORY. */
-clipseg_status search_thumbnail(const struct search *search, const char *path, clipseg_image *small,
-                                clipseg_error *error);
 
 #endif
