@@ -118,11 +118,7 @@ static clipseg_status parse(struct prelabel *p, int *count, char **arguments, cl
         "are there "
         "stay. An interrupted run continues without labelling anything twice. For pictures in a folder and "
         "for other "
-<<<<<<< HEAD
         "annotation tools: clipseg prelabel DIR -p NAME ... -f FORMAT, with the options of segment.",
-=======
-        "annotation tools: clipseg prelabel DIR --categories FILE -f FORMAT, with the options of segment.",
->>>>>>> 28d650f (clipseg prelabel segments and clipseg fetch segments: labels to Segments.ai and back)
         options};
 
     return options_parse(&usage, count, arguments, error);
@@ -175,14 +171,8 @@ static int run(int count, char **arguments)
         return run_folder(count, arguments);
     clipseg_status status = parse(&p, &count, arguments, &error);
     if (!status && (count != 3 || strcmp(arguments[1], "segments") != 0))
-<<<<<<< HEAD
         status = error_set(&error, CLIPSEG_ERROR_USAGE,
                            "prelabel: want segments OWNER/DATASET, or a folder with -p NAME and -f FORMAT");
-=======
-        status = error_set(
-            &error, CLIPSEG_ERROR_USAGE,
-            "prelabel: want segments OWNER/DATASET, or a folder with --categories FILE and -f FORMAT");
->>>>>>> 28d650f (clipseg prelabel segments and clipseg fetch segments: labels to Segments.ai and back)
     if (!status) {
         p.dataset = arguments[2];
         status = check(&p, &error);

@@ -361,5 +361,17 @@ def test_corrected_labels_come_home():
 
 
 
+def test_a_folder_is_labelled_for_other_tools():
+    os.mkdir("photos")
+    for name, data in pictures(3).items():
+        open(f"photos/{name}", "wb").write(data)
+    check_success(clipseg("prelabel", "photos", "-p", "a glass", "-p", "fork", "-o", "out"))
+    coco = json.load(open("out/annotations.json"))
+    assert [c["name"] for c in coco["categories"]] == ["a glass", "fork"] and len(coco["images"]) == 3
+    check_success(clipseg("prelabel", "photos", "-p", "a glass", "-f", "labelstudio,yolo", "-o", "both"))
+    assert len(json.load(open("both/labelstudio.json"))) == 3 and os.path.exists("both/data.yaml")
+    assert not os.path.exists("both/annotations.json")
+
+
 if __name__ == "__main__":
     main(sys.modules[__name__])
