@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "cli/command.h"
 #include "cli/demo.h"
+#include "cli/published.h"
 #include "model/config.h"
 
 struct facts {
@@ -174,7 +175,7 @@ static clipseg_status scan(const struct checkpoint *checkpoint, clipseg_error *e
 /* With --verify the model is also opened as for use: every tensor against the configuration, every weight a
  * number. */
 static clipseg_status verify(const struct checkpoint *checkpoint, const char *name, const char *clip,
-                             clipseg_error *error)
+                             const char *picture, bool quiet, clipseg_error *error)
 {
     struct model_choice choice = {.model = name, .clip = clip, .quiet = true};
     clipseg_model *model = NULL;
@@ -182,7 +183,8 @@ static clipseg_status verify(const struct checkpoint *checkpoint, const char *na
 
     if (!status)
         status = model_choose(&model, &choice, error);
-
+    if (!status && picture)
+        status = published_check(model, picture, quiet, error);
     clipseg_model_close(&model);
     return status;
 }
@@ -190,7 +192,7 @@ static clipseg_status verify(const struct checkpoint *checkpoint, const char *na
 static int run(int count, char **arguments)
 {
     bool json = false, tensors = false, check = false, quiet = false;
-    const char *name = NULL, *clip = NULL;
+    const char *name = NULL, *clip = NULL, *picture = NULL;
     struct facts facts = {0};
     clipseg_error error;
     const struct option options[] = {
@@ -199,6 +201,10 @@ static int run(int count, char **arguments)
         {0, "tensors", NULL, "list every tensor", OPTION_FLAG, &tensors, NULL},
         {0, "verify", NULL, "also check every tensor's shape and look for NaN and infinities", OPTION_FLAG,
          &check, NULL},
+        {0, "picture", "FILE",
+         "with --verify: COCO's 000000039769.jpg, to compare with what is published for "
+         "CIDAS/clipseg-rd64-refined",
+         OPTION_TEXT, &picture, NULL},
         {0, "json", NULL, "print one JSON object", OPTION_FLAG, &json, NULL},
         {'q', "quiet", NULL, "accepted for uniformity", OPTION_FLAG, &quiet, NULL},
         {0}};
@@ -209,12 +215,14 @@ static int run(int count, char **arguments)
 
     if (!status && count > 2)
         status = error_set(&error, CLIPSEG_ERROR_USAGE, "info: want one model, found %d", count - 1);
+    if (!status && picture && !check)
+        status = error_set(&error, CLIPSEG_ERROR_USAGE, "--picture: belongs to --verify");
     if (!status && !name)
         name = count == 2 ? arguments[1] : getenv("CLIPSEG_MODEL") ? getenv("CLIPSEG_MODEL") : "demo";
     if (!status)
         status = read_facts(&facts, name, clip, &error);
     if (!status && check)
-        status = verify(&facts.checkpoint, name, clip, &error);
+        status = verify(&facts.checkpoint, name, clip, picture, quiet, &error);
     if (!status && json)
         status = print_json(&facts, &error);
     else if (!status)

@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "cli/command.h"
+#include "cli/published.h"
 #include "hub/pull.h"
 
 static bool stopped(void)
@@ -64,6 +65,18 @@ static void tell(const struct hub_id *id, const struct pulled *pulled, double se
         note(quiet, "%s: is there already, as commit %.12s", id->repository, pulled->commit);
 }
 
+static clipseg_status verify(const struct pulled *pulled, const char *picture, bool quiet,
+                             clipseg_error *error)
+{
+    clipseg_model *model = NULL;
+    clipseg_status status = clipseg_model_open(&model, pulled->path, NULL, error);
+
+    if (!status && picture)
+        status = published_check(model, picture, quiet, error);
+    clipseg_model_close(&model);
+    return status;
+}
+
 static double seconds_now(void)
 {
     struct timespec now;
@@ -74,11 +87,15 @@ static double seconds_now(void)
 
 static int run(int count, char **arguments)
 {
-    bool json = false, quiet = false;
+    bool json = false, quiet = false, check = false;
+    const char *picture = NULL;
     struct hub_id id;
     struct pulled pulled;
     clipseg_error error;
     const struct option options[] = {
+        {0, "verify", NULL, "then open it: check every tensor's shape, look for NaN and infinities",
+         OPTION_FLAG, &check, NULL},
+        {0, "picture", "FILE", "with --verify, as in info", OPTION_TEXT, &picture, NULL},
         {0, "json", NULL, "print one JSON object", OPTION_FLAG, &json, NULL},
         {'q', "quiet", NULL, "no notes, no progress bar", OPTION_FLAG, &quiet, NULL},
         {0}};
@@ -100,8 +117,12 @@ static int run(int count, char **arguments)
     if (!status && !hub_id_parse(&id, arguments[1]))
         status = error_set(&error, CLIPSEG_ERROR_USAGE, "%.200s: want ORG/NAME or ORG/NAME@REVISION",
                            arguments[1]);
+    if (!status && picture && !check)
+        status = error_set(&error, CLIPSEG_ERROR_USAGE, "--picture: belongs to --verify");
     if (!status)
         status = model_pull(&id, quiet, &pulled, &error);
+    if (!status && check)
+        status = verify(&pulled, picture, quiet, &error);
     if (status == CLIPSEG_ERROR_INTERRUPTED && signals_stop()) {
         note(quiet, "interrupted; the next run continues there");
         return signals_stop();

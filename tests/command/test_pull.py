@@ -89,6 +89,18 @@ def test_it_is_found_by_name_and_listed():
         assert NAME in text and "demo" in text
 
 
+def test_verify_compares_with_the_published_values():
+    from PIL import Image
+    Image.new("RGB", (640, 480), "grey").save("coco.png")
+    Image.new("RGB", (64, 48)).save("small.png")
+    with new_hub() as hub:
+        check_success(pull(hub, NAME, "--verify"))
+        check_failure(pull(hub, NAME, "--verify", "--picture", "small.png", "-q"), 4, "small.png", "640 x 480")
+        result = clipseg("info", "--verify", "--picture", "coco.png", NAME, env=environment(hub))
+        check_failure(result, 3, "conditional embedding", "CIDAS/clipseg-rd64-refined")
+        check_failure(pull(hub, NAME, "--picture", "coco.png"), 2, "--verify")
+
+
 def test_a_second_pull_transfers_nothing():
     with new_hub() as hub:
         check_success(pull(hub))
