@@ -54,8 +54,9 @@ def check_contents(hub, wanted=None, name=NAME, revision="main"):
         assert open(f"{folder}/{file}", "rb").read() == data, file
 
 
-def wait_for(condition):
+def wait_for(condition, process):
     while not condition():
+        assert process.poll() is None, "it ended too early"
         time.sleep(0.01)
 
 
@@ -255,7 +256,7 @@ def test_a_damaged_partial_file_is_not_believed():
             hub.store.faults += [Fault("GET", cut=300_000), Fault("GET", status=503, headers={"Retry-After": "50"})]
             process = subprocess.Popen([CLIPSEG, "pull", NAME], env={**os.environ, **environment(hub)},
                                        stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-            wait_for(lambda: len(hub.store.log) == 2)
+            wait_for(lambda: len(hub.store.log) == 2, process)
             process.kill()
             process.wait()
             partial = next(n for n in os.listdir(f"{repository()}/blobs") if n.endswith(".clipseg.incomplete"))
@@ -278,7 +279,7 @@ def test_content_that_changed_between_runs_starts_anew():
         hub.store.faults += [Fault("GET", cut=300_000), Fault("GET", status=503, headers={"Retry-After": "50"})]
         process = subprocess.Popen([CLIPSEG, "pull", NAME], env={**os.environ, **environment(hub)},
                                    stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        wait_for(lambda: len(hub.store.log) == 2)
+        wait_for(lambda: len(hub.store.log) == 2, process)
         process.terminate()
         assert process.wait() == 143
         changed = files_of(MODEL)
