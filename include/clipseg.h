@@ -226,6 +226,7 @@ typedef struct clipseg_session_options {
     size_t threads;        /* 0: all cores we may use */
     size_t input_size;     /* S, a multiple of the patch size; 0: what the processor's configuration says */
     clipseg_refine refine; /* what clipseg_session_masks does; default CLIPSEG_REFINE_FAST */
+    int image_embedding;   /* set_image also computes CLIP's embedding of the picture (a few more layers) */
 } clipseg_session_options;
 
 CLIPSEG_API void clipseg_session_options_default(clipseg_session_options *options);
@@ -289,6 +290,44 @@ CLIPSEG_FALLIBLE clipseg_status clipseg_session_prepare_image(const clipseg_sess
 /* How many pictures go through the tower at once, 1 to 16: multiples of this use it best. */
 CLIPSEG_API size_t clipseg_session_batch(const clipseg_session *session);
 
+/* One embedding for several prompts that mean the same, such as a phrase in several templates ("a photo of a
+ * {}."), as CLIP's authors average them: every one normalised, the mean, normalised; then scaled to the
+ * parts' mean length, since the decoder wants embeddings that are not normalised. prompts: [count], count >=
+ * 1; one alone comes out as it is. Errors: as clipseg_session_embed. */
+CLIPSEG_FALLIBLE clipseg_status clipseg_session_embed_average(clipseg_session *session,
+                                                              const clipseg_prompt *prompts, size_t count,
+                                                              float *embedding, clipseg_error *error);
+
+/* How an object is set off from its picture before the model is shown it (paper, 3.3). All three together are
+ * the paper's best variant. */
+enum clipseg_prepare {
+    CLIPSEG_PREPARE_CROP = 1,  /* to the object's box, moved out by 10 %, padded to a square */
+    CLIPSEG_PREPARE_BLUR = 2,  /* what is around the object: Gaussian, 15 x 15, sigma 3 */
+    CLIPSEG_PREPARE_DARKEN = 4 /* what is around it: to a tenth of its distance from the mean colour */
+};
+
+/* The embedding of an object in a picture (visual prompt). mask: [height, width], 255 inside the object, 0
+ * outside, soft edges allowed; NULL: the picture's alpha, or the whole picture. prepare: a selection of
+ * clipseg_prepare; 0 shows the whole picture. embedding: [embedding_size]. shown: [S, S, 3], S the session's
+ * input size: what the model was shown, as 8-bit colours; or NULL. Errors: USAGE (an empty mask), MEMORY. */
+CLIPSEG_FALLIBLE clipseg_status clipseg_session_embed_object(clipseg_session *session,
+                                                             const clipseg_image *image, const uint8_t *mask,
+                                                             unsigned prepare, float *embedding,
+                                                             uint8_t *shown, clipseg_error *error);
+
+/* CLIP's embedding of the picture that was set last: [embedding_size], or NULL when there is none or the
+ * session was not created with `image_embedding`. Valid until the next picture. */
+CLIPSEG_API const float *clipseg_session_image_embedding(const clipseg_session *session);
+
+/* Is the thing in the current picture at all? For every prompt the smallest of its softmaxes against four
+ * phrases that fit every picture ("object", "things", "stuff", "texture"), by CLIP's scaled cosines with the
+ * picture's embedding: above 0.5 the prompt fits better than any of them. Of use for texts; a picture is more
+ * alike to every picture than any text is. The session wants the option `image_embedding`. presence: [count].
+ * Errors: USAGE (no picture set, bad prompt), MEMORY. */
+CLIPSEG_FALLIBLE clipseg_status clipseg_session_presence(clipseg_session *session,
+                                                         const clipseg_prompt *prompts, size_t count,
+                                                         float *presence, clipseg_error *error);
+
 /* Enlarge logits [S, S] to probabilities [height, width]: bilinearly (align_corners false), then the sigmoid.
  * Errors: MEMORY. */
 CLIPSEG_FALLIBLE clipseg_status clipseg_session_enlarge(clipseg_session *session, const float *logits,
@@ -334,6 +373,40 @@ CLIPSEG_FALLIBLE clipseg_status clipseg_refiner_mask(clipseg_refiner *refiner, c
 
 /* Free it and clear the pointer. */
 CLIPSEG_API void clipseg_refiner_close(clipseg_refiner **refiner);
+
+/* ---- Expressions
+ * ------------------------------------------------------------------------------------------------ */
+
+/* Logits of a prompt as the command line takes it: a phrase, or an expression where AND, OR or NOT stands in
+ * capitals outside double quotes ("face AND NOT (hair OR hat){+5px}"; the grammar is in docs/prompts.md). On
+ * probabilities AND is the smaller, OR the larger, NOT 1 - x; an expression's logits lie within +-30.
+ * logits: [S, S]. Errors: USAGE (no picture set; a broken expression, with its column), MEMORY. */
+CLIPSEG_FALLIBLE clipseg_status clipseg_session_expression(clipseg_session *session, const char *text,
+                                                           float *logits, clipseg_error *error);
+
+/* ---- Shapes of masks
+ * ------------------------------------------------------------------------------------------------ */
+
+/* What to do with a mask, in this order. Lengths and areas in pixels, 0: not that. */
+typedef struct clipseg_shape_options {
+    size_t size;     /* sizeof(clipseg_shape_options), set by clipseg_shape_options_default */
+    double min_area; /* drop parts (8-connected) of fewer pixels */
+    int fill_holes;  /* fill what is enclosed */
+    double grow;     /* everything not further away than this, by the Euclidean distance of pixel centres */
+    double shrink;   /* the same of the outside; after growing, so that both close gaps */
+    int invert;      /* swap inside and outside */
+    double feather;  /* make edges linear ramps of this width, centred on the edge */
+} clipseg_shape_options;
+
+CLIPSEG_API void clipseg_shape_options_default(clipseg_shape_options *options);
+
+/* What is above the threshold, reshaped: 1 inside, 0 outside, between them only on feathered edges, whose
+ * middle is 0.5. probability: [height, width], of any picture, changed in place. Linear in the pixels.
+ * Errors: MEMORY. */
+CLIPSEG_FALLIBLE clipseg_status clipseg_session_reshape(clipseg_session *session, float *probability,
+                                                        size_t width, size_t height, float threshold,
+                                                        const clipseg_shape_options *options,
+                                                        clipseg_error *error);
 
 #ifdef __cplusplus
 }

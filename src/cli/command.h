@@ -16,9 +16,9 @@ struct subcommand {
     int (*run)(int count, char **arguments); /* arguments[0] is the subcommand's name */
 };
 
-extern const struct subcommand command_segment, command_prelabel, command_fetch, command_classify,
-    command_embed, command_index, command_search, command_pull, command_models, command_convert, command_info,
-    command_tokenize, command_bench;
+extern const struct subcommand command_segment, command_prompt, command_prelabel, command_fetch,
+    command_classify, command_embed, command_index, command_search, command_pull, command_models,
+    command_convert, command_info, command_tokenize, command_bench;
 extern const struct subcommand *const subcommands[]; /* ends with NULL */
 
 /* ---- options.c */

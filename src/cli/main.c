@@ -4,13 +4,10 @@
 
 #include "cli/command.h"
 
-const struct subcommand *const subcommands[] = {&command_segment, &command_prelabel,
-                                                &command_fetch,   &command_classify,
-                                                &command_embed,   &command_index,
-                                                &command_search,  &command_pull,
-                                                &command_models,  &command_convert,
-                                                &command_info,    &command_tokenize,
-                                                &command_bench,   NULL};
+const struct subcommand *const subcommands[] = {
+    &command_segment, &command_prompt, &command_prelabel, &command_fetch, &command_classify,
+    &command_embed,   &command_index,  &command_search,   &command_pull,  &command_models,
+    &command_convert, &command_info,   &command_tokenize, &command_bench, NULL};
 
 static void print_help(void)
 {

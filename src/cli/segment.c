@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "cli/dataset.h"
+#include "cli/visual.h"
 #include "model/model.h"
 
 static clipseg_status unknown_format(const char *value, const char *name, clipseg_error *error)
@@ -46,6 +47,94 @@ static clipseg_status add_formats(void *target, const char *value, clipseg_error
     return CLIPSEG_OK;
 }
 
+/* "12", "12px" or "1.5%" */
+static clipseg_status set_extent(void *target, const char *value, clipseg_error *error)
+{
+    struct extent *extent = target;
+    char *end;
+    double number = *value >= '0' && *value <= '9' ? strtod(value, &end) : -1.0;
+
+    if (number < 0.0 || number > 1e9 || (*end && strcmp(end, "px") != 0 && strcmp(end, "%") != 0) ||
+        (*end == '%' && number > 100.0))
+        return error_set(error, CLIPSEG_ERROR_USAGE,
+                         "\"%.40s\": want pixels (12 or 12px) or per cent (1.5%%)", value);
+    *extent = (struct extent){number, *end == '%'};
+    return CLIPSEG_OK;
+}
+
+static clipseg_status set_label_rule(void *target, const char *value, clipseg_error *error)
+{
+    struct segment *s = target;
+    bool authors = !strcmp(value, "authors");
+
+    if (!authors && strcmp(value, "guide") != 0)
+        return error_set(error, CLIPSEG_ERROR_USAGE, "--label-rule %.40s: want guide or authors", value);
+    s->labels.background_weight = authors ? 3.0f : 0.0f;
+    s->prompts.background = authors ? "background" : NULL;
+    return CLIPSEG_OK;
+}
+
+#define MOST_OPTIONS 64
+
+/* What to look for. */
+static size_t add_prompt_options(struct segment *s, struct option *all)
+{
+    const struct option options[] = {
+        {'p', "prompt", "TEXT",
+         "what to look for: a phrase, an expression like \"face AND NOT (hair OR hat)\", or @FILE for a "
+         "saved prompt; repeatable",
+         OPTION_CALL, &s->prompts, query_add_text},
+        {0, "prompts", "FILE", "prompts from a file, one per line", OPTION_CALL, &s->prompts, query_add_file},
+        {0, "prompt-image", "FILE",
+         "look for what this picture shows: all of it, FILE@X,Y,WIDTH,HEIGHT (a box), FILE@MASK.png, or what "
+         "is not transparent; repeatable",
+         OPTION_CALL, &s->prompts, query_add_picture},
+        {0, "prepare", "LIST",
+         "how such an object is set off: crop, blur, darken (default: all three, the paper's best), or none",
+         OPTION_CALL, &s->prompts.things.prepare, visual_set_prepare},
+        {0, "categories", "FILE", "prompts from a file of categories (JSON) with ids and colours",
+         OPTION_CALL, &s->prompts, query_add_categories},
+        {0, "negative", "TEXT", "what no prompt means; repeatable", OPTION_CALL, &s->prompts,
+         query_add_negative},
+        {0, "template", "TEXT",
+         "put phrases into this text for {}, for example \"a photo of a {}.\"; several are averaged; paper: "
+         "those of the training",
+         OPTION_CALL, &s->prompts, query_add_template},
+        {0, "min-presence", "X", "no mask for things whose presence (0 to 1) is less", OPTION_NUMBER,
+         &s->min_presence, NULL},
+    };
+
+    memcpy(all, options, sizeof options);
+    return sizeof options / sizeof *options;
+}
+
+/* What becomes of the answers. */
+static size_t add_mask_options(struct segment *s, struct option *all)
+{
+    const struct option options[] = {
+        {0, "label-rule", "NAME",
+         "who owns a pixel of a label map: guide (the most probable prompt above the threshold; default) or "
+         "authors (a prompt \"background\" counts three times, no threshold)",
+         OPTION_CALL, s, set_label_rule},
+        {0, "unlabelled", "X",
+         "leave pixels of a label map undecided whose two best are not further apart than this",
+         OPTION_NUMBER, &s->band, NULL},
+        {0, "min-area", "N", "drop parts of a mask with fewer pixels; N% of the picture's", OPTION_CALL,
+         &s->shape.min_area, set_extent},
+        {0, "fill-holes", NULL, "fill what a mask encloses", OPTION_FLAG, &s->shape.fill_holes, NULL},
+        {0, "grow", "N", "grow masks by N pixels, or N% of the picture's shorter side", OPTION_CALL,
+         &s->shape.grow, set_extent},
+        {0, "shrink", "N", "shrink masks; after growing, so that both close gaps", OPTION_CALL,
+         &s->shape.shrink, set_extent},
+        {0, "invert", NULL, "swap inside and outside", OPTION_FLAG, &s->shape.invert, NULL},
+        {0, "feather", "N", "make the edges of masks ramps of this width", OPTION_CALL, &s->shape.feather,
+         set_extent},
+    };
+
+    memcpy(all, options, sizeof options);
+    return sizeof options / sizeof *options;
+}
+
 static clipseg_status parse(struct segment *s, int *count, char **arguments, clipseg_error *error)
 {
     const struct option options[] = {
@@ -57,11 +146,6 @@ static clipseg_status parse(struct segment *s, int *count, char **arguments, cli
          OPTION_TEXT, &s->choice.clip, NULL},
         {0, "pull", NULL, "download a model of the Hugging Face hub that is not in the cache yet",
          OPTION_FLAG, &s->choice.pull, NULL},
-        {'p', "prompt", "TEXT", "what to look for; repeatable", OPTION_CALL, &s->prompts, prompts_add_text},
-        {0, "prompts", "FILE", "prompts from a file, one per line", OPTION_CALL, &s->prompts,
-         prompts_add_file},
-        {0, "prompt-image", "FILE", "look for what this picture shows; repeatable", OPTION_CALL, &s->prompts,
-         prompts_add_picture},
         {'o', "output", "DIR",
          "folder for the results, made when missing; default: beside each picture; - writes the "
          "single result to stdout",
@@ -114,12 +198,16 @@ static clipseg_status parse(struct segment *s, int *count, char **arguments, cli
          OPTION_FLAG, &s->json, NULL},
         {'q', "quiet", NULL, "no notes, no progress bar", OPTION_FLAG, &s->choice.quiet, NULL},
         {0}};
+    struct option all[MOST_OPTIONS] = {options[0]};
+    size_t many = 1 + add_prompt_options(s, all + 1);
+    many += add_mask_options(s, all + many);
+    memcpy(all + many, options + 1, sizeof options - sizeof *options);
     const struct usage usage = {
         &command_segment, "[options] IMAGE|DIR|- ...",
         "Write what the model finds for every prompt. Results are called after the picture: "
         "STEM.NN-PROMPT.mask.png and so on, STEM.labels.png, STEM.npy, STEM.json; all but npy "
         "and figure have the picture's size.",
-        options};
+        all};
 
     return options_parse(&usage, count, arguments, error);
 }
@@ -149,6 +237,15 @@ static clipseg_status check(struct segment *s, clipseg_error *error)
         return error_set(error, CLIPSEG_ERROR_USAGE, "--threshold %g: want 0 to 1", s->threshold);
     if (!(s->tolerance >= 0.0 && s->tolerance <= 1000.0))
         return error_set(error, CLIPSEG_ERROR_USAGE, "--tolerance %g: want 0 to 1000 pixels", s->tolerance);
+    if (s->band < 0.0 || s->band > 1.0)
+        return error_set(error, CLIPSEG_ERROR_USAGE, "--unlabelled %g: want 0 to 1", s->band);
+    if (s->min_presence < 0.0 || s->min_presence > 1.0)
+        return error_set(error, CLIPSEG_ERROR_USAGE, "--min-presence %g: want 0 to 1", s->min_presence);
+    s->labels.band = (float)s->band;
+    s->prompts.min_presence = (float)s->min_presence;
+    s->want_presence = s->json || s->min_presence > 0.0;
+    for (size_t i = 0; i < s->format_count; i++)
+        s->want_presence = s->want_presence || s->formats[i] == &format_json;
     s->to_stdout = s->output && !strcmp(s->output, "-");
     if (s->to_stdout && (s->format_count != 1 || s->json))
         return error_set(error, CLIPSEG_ERROR_USAGE, "-o -: want exactly one format (-f) and no --json");
@@ -189,12 +286,13 @@ clipseg_status segment_prepare(struct segment *s, size_t pictures, clipseg_error
         s->image_options.max_pixels = s->max_pixels;
     clipseg_session_options_default(&options);
     options.input_size = s->input_size;
+    options.image_embedding = s->want_presence;
     s->plan = batch_plan(s->choice.threads, s->jobs, pictures);
     if ((status = model_choose(&s->model, &s->choice, error)) != CLIPSEG_OK ||
         (status = batch_open_sessions(&s->sessions, &s->plan, s->model, &options, error)) != CLIPSEG_OK ||
         (status = open_pools(s, error)) != CLIPSEG_OK ||
-        (status = prompts_embed(&s->prompts, s->model, s->sessions[0], &s->image_options, s->choice.quiet,
-                                error)) != CLIPSEG_OK)
+        (status = query_embed(&s->prompts, s->model, s->sessions[0], &s->image_options, s->choice.quiet,
+                              error)) != CLIPSEG_OK)
         return status;
     s->kernels = &s->model->kernels;
     s->titles = memory_zeroed(s->prompts.count, sizeof *s->titles);
@@ -204,8 +302,7 @@ clipseg_status segment_prepare(struct segment *s, size_t pictures, clipseg_error
         return error_memory(error);
     for (size_t i = 0; i < s->prompts.count; i++) {
         s->titles[i] = s->prompts.items[i].title;
-        s->categories[i] = (struct category){.id = (uint32_t)(i + 1), .name = s->titles[i]};
-        colour_label(i + 1, s->categories[i].colour);
+        s->categories[i] = query_category(&s->prompts, i);
     }
     return CLIPSEG_OK;
 }
@@ -213,7 +310,7 @@ clipseg_status segment_prepare(struct segment *s, size_t pictures, clipseg_error
 void segment_release(struct segment *s)
 {
     inputs_free(&s->inputs);
-    prompts_free(&s->prompts);
+    query_free(&s->prompts);
     free(s->titles);
     free(s->categories);
     free(s->done);
@@ -249,11 +346,9 @@ static clipseg_status begin(struct segment *s, int count, char **arguments, clip
     if ((status = parse(s, &count, arguments, error)) != CLIPSEG_OK ||
         (status = check(s, error)) != CLIPSEG_OK)
         return status;
-    if (!s->prompts.count)
-        return error_set(error, CLIPSEG_ERROR_USAGE,
-                         "no prompt: say what to look for with -p TEXT or --prompt-image "
-                         "FILE");
-    status = collect(s, (size_t)count - 1, arguments + 1, error);
+    status = query_finish(&s->prompts, error);
+    if (!status)
+        status = collect(s, (size_t)count - 1, arguments + 1, error);
     return status ? status : segment_prepare(s, s->video.kind ? SIZE_MAX : s->inputs.count, error);
 }
 
@@ -314,8 +409,7 @@ static uint64_t key_of(const struct segment *s)
     clipseg_model_get_info(s->model, &info);
     uint64_t key = hash_text(model_key(&s->choice) ^ options_key(), clipseg_version());
     key = hash_text(key, info.cpu);
-    return hash_bytes(key, s->prompts.embeddings,
-                      s->prompts.count * info.embedding_size * sizeof *s->prompts.embeddings);
+    return query_key(&s->prompts, info.embedding_size, key);
 }
 
 static int work(struct segment *s)

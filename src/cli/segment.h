@@ -7,25 +7,28 @@
 #include "cli/batch.h"
 #include "cli/command.h"
 #include "cli/inputs.h"
-#include "cli/prompts.h"
+#include "cli/query.h"
 #include "cli/sinks.h"
 #include "cli/video.h"
 #include "kernels/kernels.h"
 #include "output/output.h"
 #include "segment/label_map.h"
+#include "segment/shape.h"
 
 #define MOST_FORMATS 32
-#define ANSWERS_AT_ONCE 32 /* logits that a picture's job keeps */
 
 struct segment {
     /* the command line */
     struct model_choice choice;
-    struct prompt_list prompts;
+    struct query prompts;
+    struct shape_options shape;
+    struct label_rule labels; /* its threshold is set with the others */
     const struct format *formats[MOST_FORMATS];
     size_t format_count;
     const char *output, *list, *refine;
     double threshold; /* negative: each format's own */
     double tolerance;
+    double band, min_presence;
     size_t input_size, max_pixels;
     bool json;
     bool to_stdout; /* -o - */
@@ -33,6 +36,7 @@ struct segment {
     struct shard shard;
     bool skip_existing;
     struct video_choice video;
+    bool want_presence;
     bool want_labels; /* make a label map even when no format asks for one */
 
     /* the machinery */
@@ -67,9 +71,9 @@ struct picture_job {
     const struct input *input;
     clipseg_image image;
     struct result result;
-    float *logits;       /* [at most ANSWERS_AT_ONCE, S, S]: those of answers first .. first + count - 1 */
-    size_t first, count; /* answers before `first` are written already */
-    float *probability;  /* [height, width], NULL when no format needs it */
+    float threshold;              /* what counts as inside, before masks are reshaped */
+    struct query_answers answers; /* those before its `first` are written already */
+    float *probability;           /* [height, width], NULL when no format needs it */
     struct label_map labels;
     struct sink sinks[MOST_FORMATS + 1]; /* formats with one file per picture, and --json */
     size_t sink_count;

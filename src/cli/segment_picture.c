@@ -1,5 +1,6 @@
 /* segment_picture.c: one picture in three steps: decode, compute, write. Answers stream by, so memory holds
  * the logits of a few prompts and one mask of the picture's size at a time. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@ static void begin_job(struct picture_job *job, struct segment *segment, size_t w
                                 .pool = segment->pools[worker],
                                 .input = input,
                                 .text = text};
+    job->threshold = segment->threshold >= 0.0 ? (float)segment->threshold : 0.5f;
     job->result = (struct result){.image_name = input->path,
                                   .base = segment->to_stdout ? NULL : input->base,
                                   .file_name = input->name,
@@ -29,7 +31,10 @@ static void begin_job(struct picture_job *job, struct segment *segment, size_t w
                                   .categories = segment->categories,
                                   .tolerance = segment->tolerance,
                                   .size = clipseg_session_logits_size(job->session),
-                                  .threshold = segment->threshold >= 0.0 ? (float)segment->threshold : 0.5f};
+                                  .threshold = job->threshold};
+    job->result.soft = segment->shape.feather.value > 0.0;
+    if (shape_wanted(&segment->shape))
+        job->result.threshold = 0.5f; /* where a reshaped mask has its edge */
 }
 
 clipseg_status picture_decode(struct picture_job *job, struct segment *segment, size_t worker,
@@ -93,27 +98,41 @@ static clipseg_status write_prompt_file(const struct picture_job *job, const str
     return status;
 }
 
-static clipseg_status write_answer(struct picture_job *job, const struct answer *answer, clipseg_error *error)
+/* To the formats for which `chosen` says `wanted`; chosen NULL: to all. */
+static clipseg_status write_to(struct picture_job *job, const struct answer *answer,
+                               bool (*chosen)(const struct format *), bool wanted, clipseg_error *error)
 {
     const struct segment *s = job->segment;
     clipseg_status status = CLIPSEG_OK;
 
     for (size_t i = 0; !status && i < s->format_count; i++)
-        if (s->formats[i]->per_prompt)
+        if (s->formats[i]->per_prompt && (!chosen || chosen(s->formats[i]) == wanted))
             status = write_prompt_file(job, s->formats[i], answer, error);
-    for (size_t i = 0; !status && i < job->sink_count; i++)
-        if (job->sinks[i].format->add)
-            status = job->sinks[i].format->add(&job->sinks[i].output, answer, error);
-    if (!status && job->labels.labels)
-        label_map_add(&job->labels, (uint16_t)(answer->prompt + 1), answer->probability);
+    for (size_t i = 0; !status && i < job->sink_count; i++) {
+        const struct format *format = job->sinks[i].format;
+        if (format->add && (!chosen || chosen(format) == wanted))
+            status = format->add(&job->sinks[i].output, answer, error);
+    }
     return status;
+}
+
+/* What the model says, before anything is reshaped. */
+static void measure_probability(struct answer *answer, size_t pixels)
+{
+    double sum = 0.0;
+
+    for (size_t i = 0; answer->probability && i < pixels; i++) {
+        sum += (double)answer->probability[i];
+        answer->maximum = fmaxf(answer->maximum, answer->probability[i]);
+    }
+    answer->mean = (float)(sum / (double)pixels);
 }
 
 static clipseg_status begin_labels(struct picture_job *job, clipseg_error *error)
 {
-    const struct label_rule rule = {
-        .threshold = job->segment->threshold >= 0.0 ? (float)job->segment->threshold : 0.1f};
+    struct label_rule rule = job->segment->labels;
 
+    rule.threshold = job->segment->threshold >= 0.0 ? (float)job->segment->threshold : 0.1f;
     if (job->result.prompt_count >= LABEL_UNDECIDED)
         return error_set(error, CLIPSEG_ERROR_USAGE, "a label map has room for %d prompts",
                          LABEL_UNDECIDED - 1);
@@ -147,18 +166,57 @@ static clipseg_status begin_writing(struct picture_job *job, clipseg_error *erro
     return status;
 }
 
-/* The answers that lie in job->logits. */
+/* Enlarge one map of logits into job->probability. */
+static clipseg_status enlarge_map(const struct picture_job *job, const float *logits, clipseg_error *error)
+{
+    const struct segment *s = job->segment;
+
+    return enlarge(s->kernels, job->pool, logits, job->result.size, job->image.width, job->image.height,
+                   job->probability, error);
+}
+
+static bool shows_probability(const struct format *format)
+{
+    return format == &format_heatmap || format == &format_figure || format == &format_npy;
+}
+
+/* Formats that show what the model says get it as it is, the others the reshaped mask. */
+static clipseg_status write_answer(struct picture_job *job, struct answer *answer, clipseg_error *error)
+{
+    const struct segment *s = job->segment;
+    bool shaped = shape_wanted(&s->shape);
+    clipseg_status status = CLIPSEG_OK;
+
+    if (job->labels.labels)
+        label_map_add(&job->labels, (uint16_t)(answer->prompt + 1), answer->probability);
+    measure_probability(answer, job->image.width * job->image.height);
+    if (shaped)
+        status = write_to(job, answer, shows_probability, true, error);
+    if (!status && shaped && answer->probability)
+        status = shape_apply(job->pool, &s->shape, job->threshold, job->image.width, job->image.height,
+                             job->probability, error);
+    return status ? status : write_to(job, answer, shaped ? shows_probability : NULL, false, error);
+}
+
+/* The answers that lie in job->answers. */
 static clipseg_status write_answers(struct picture_job *job, clipseg_error *error)
 {
-    struct segment *s = job->segment;
+    const struct query_answers *a = &job->answers;
     size_t area = job->result.size * job->result.size;
     clipseg_status status = job->writing ? CLIPSEG_OK : begin_writing(job, error);
 
-    for (size_t i = 0; !status && i < job->count; i++) {
-        struct answer answer = {job->first + i, job->logits + i * area, job->probability};
+    if (!status && job->labels.labels && a->background && !a->first) {
+        status = enlarge_map(job, a->background, error);
+        if (!status)
+            label_map_background(&job->labels, job->probability);
+    }
+    for (size_t i = 0; !status && i < a->count; i++) {
+        struct answer answer = {.prompt = a->first + i,
+                                .logits = a->logits + i * area,
+                                .probability = job->probability,
+                                .presence = a->presence ? a->presence[a->first + i] : NAN};
         if (job->probability)
-            status = enlarge(s->kernels, job->pool, answer.logits, job->result.size, job->image.width,
-                             job->image.height, job->probability, error);
+            status = enlarge_map(job, answer.logits, error);
         if (!status)
             status = write_answer(job, &answer, error);
     }
@@ -183,19 +241,16 @@ clipseg_status picture_write(struct picture_job *job, clipseg_error *error)
 clipseg_status picture_compute(struct picture_job *job, clipseg_error *error)
 {
     struct segment *s = job->segment;
-    size_t total = s->prompts.count, most = size_min(ANSWERS_AT_ONCE, total);
-    clipseg_status status;
+    clipseg_status status = query_answers_begin(&job->answers, &s->prompts, job->session, job->image.width,
+                                                job->image.height, s->want_presence, error);
 
-    job->logits = memory_aligned(most * job->result.size * job->result.size, sizeof *job->logits);
-    status = job->logits ? clipseg_session_set_image(job->session, &job->image, error) : error_memory(error);
-    while (!status && job->first + job->count < total) {
-        if (job->count)
+    if (!status)
+        status = clipseg_session_set_image(job->session, &job->image, error);
+    while (!status && query_answers_more(&job->answers, &s->prompts)) {
+        if (job->answers.count)
             status = write_answers(job, error); /* make room for the next ones */
-        job->first += job->count;
-        job->count = size_min(most, total - job->first);
         if (!status)
-            status = clipseg_session_logits(job->session, s->prompts.prompts + job->first, job->count,
-                                            job->logits, error);
+            status = query_answers_next(&job->answers, &s->prompts, job->session, error);
     }
     return status;
 }
@@ -206,7 +261,7 @@ void picture_free(struct picture_job *job)
         sink_close(&job->sinks[i]);
     label_map_free(&job->labels);
     free(job->probability);
-    free(job->logits);
+    query_answers_free(&job->answers);
     clipseg_image_free(&job->image);
     *job = (struct picture_job){0};
 }

@@ -31,8 +31,7 @@ static struct framing find_framing(const struct preprocess *preprocess, const cl
     return framing;
 }
 
-/* rescale and normalise as one multiplication and one addition */
-static void find_scaling(const struct preprocess *preprocess, float scale[3], float offset[3])
+void preprocess_scaling(const struct preprocess *preprocess, float scale[3], float offset[3])
 {
     for (size_t c = 0; c < 3; c++) {
         double factor = preprocess->do_rescale ? (double)preprocess->rescale : 1.0;
@@ -72,7 +71,7 @@ clipseg_status preprocess_apply(const struct preprocess *preprocess, const struc
     clipseg_status status =
         rgb ? preprocess_resize(preprocess, image, side, rgb, error) : error_memory(error);
 
-    find_scaling(preprocess, scale, offset);
+    preprocess_scaling(preprocess, scale, offset);
     for (size_t y = 0; !status && y < side; y++) {
         float *row = pixels + y * side;
         kernels->normalize_row(side, rgb + 3 * side * y, scale, offset, row, row + side * side,

@@ -17,4 +17,7 @@ clipseg_status preprocess_resize(const struct preprocess *preprocess, const clip
 clipseg_status preprocess_apply(const struct preprocess *preprocess, const struct kernels *kernels,
                                 const clipseg_image *image, size_t side, float *pixels, clipseg_error *error);
 
+/* Rescale and normalise as one multiplication and one addition per colour. */
+void preprocess_scaling(const struct preprocess *preprocess, float scale[3], float offset[3]);
+
 #endif

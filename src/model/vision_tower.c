@@ -126,15 +126,23 @@ static struct attention attention_over(const struct vision_tower *tower, const s
                               .length = tower->rows};
 }
 
+/* The deepest one that the decoder reads. */
+static size_t deepest_layer(const struct config *config)
+{
+    size_t deepest = 0;
+
+    for (size_t i = 0; i < config->extract_count; i++)
+        deepest = size_max(deepest, config->extract[i]);
+    return deepest;
+}
+
 void vision_tower_reduce(struct vision_tower *tower, const struct clipseg_model *model,
                          const struct compute *compute, float *reduced, size_t reduced_stride)
 {
     const struct config *config = &model->config;
     struct attention attention = attention_over(tower, model, 1);
-    size_t deepest = 0;
+    size_t deepest = deepest_layer(config);
 
-    for (size_t i = 0; i < config->extract_count; i++)
-        deepest = size_max(deepest, config->extract[i]);
     embed_patches(tower, model, compute, 1);
     observe(tower, 0);
     for (size_t i = 0; i <= deepest; i++) {
@@ -146,22 +154,40 @@ void vision_tower_reduce(struct vision_tower *tower, const struct clipseg_model 
     stage_enter(compute->stages, STAGE_OTHER);
 }
 
-/* Only the class token is read in the end, so the last block computes nothing else. */
-void vision_tower_embed(struct vision_tower *tower, const struct clipseg_model *model,
-                        const struct compute *compute, size_t count, float *embeddings)
+/* The layers from `first` on, and from the class tokens to embeddings. Only the class token is read in the
+ * end, so the last block computes nothing else. */
+static void finish(struct vision_tower *tower, const struct clipseg_model *model,
+                   const struct compute *compute, size_t first, size_t count, float *embeddings)
 {
     const struct vision_weights *w = &model->weights.vision;
     struct attention attention = attention_over(tower, model, count);
     size_t stride = tower->block.hidden_stride, last = model->config.vision.layers - 1;
 
-    embed_patches(tower, model, compute, count);
-    for (size_t i = 0; i < last; i++)
+    for (size_t i = first; i < last; i++)
         block_apply_pre_norm(compute, &w->blocks[i], attention, &tower->block, count * tower->rows,
                              tower->hidden);
-    block_apply_pre_norm_first(compute, &w->blocks[last], attention, &tower->block, tower->hidden,
-                               tower->pooled);
+    if (first <= last)
+        block_apply_pre_norm_first(compute, &w->blocks[last], attention, &tower->block, tower->hidden,
+                                   tower->pooled);
+    else
+        for (size_t i = 0; i < count; i++)
+            memcpy(tower->pooled + i * stride, tower->hidden + i * tower->rows * stride,
+                   stride * sizeof(float));
     layer_norm_apply(compute, &w->post_norm, count, tower->pooled, stride, tower->pooled, stride);
     linear_apply(compute, &w->projection, count, tower->pooled, stride, GEMM_NONE, NULL, embeddings,
                  model->config.projection);
     stage_enter(compute->stages, STAGE_OTHER);
+}
+
+void vision_tower_embed(struct vision_tower *tower, const struct clipseg_model *model,
+                        const struct compute *compute, size_t count, float *embeddings)
+{
+    embed_patches(tower, model, compute, count);
+    finish(tower, model, compute, 0, count, embeddings);
+}
+
+void vision_tower_embed_reduced(struct vision_tower *tower, const struct clipseg_model *model,
+                                const struct compute *compute, float *embedding)
+{
+    finish(tower, model, compute, deepest_layer(&model->config) + 1, 1, embedding);
 }

@@ -38,4 +38,9 @@ void vision_tower_reduce(struct vision_tower *tower, const struct clipseg_model 
 void vision_tower_embed(struct vision_tower *tower, const struct clipseg_model *model,
                         const struct compute *compute, size_t count, float *embeddings);
 
+/* Directly after vision_tower_reduce: the same picture's image embedding, [projection], by the layers that
+ * are left. */
+void vision_tower_embed_reduced(struct vision_tower *tower, const struct clipseg_model *model,
+                                const struct compute *compute, float *embedding);
+
 #endif

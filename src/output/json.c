@@ -1,5 +1,7 @@
 /* json.c: numbers about every mask: area, box, highest and mean probability. */
 
+#include <math.h>
+
 #include "output/shapes.h"
 
 static clipseg_status begin(struct output *output, clipseg_error *error)
@@ -20,8 +22,14 @@ static clipseg_status add(struct output *output, const struct answer *answer, cl
 
     buffer_text(&text, answer->prompt ? ", {\"prompt\": " : "{\"prompt\": ");
     buffer_json_string(&text, output->result->prompts[answer->prompt]);
-    buffer_format(&text, ", \"area\": %zu, \"box\": [%zu, %zu, %zu, %zu], \"max\": %.6g, \"mean\": %.6g}",
-                  m.area, m.left, m.top, m.width, m.height, m.maximum, m.mean);
+    buffer_format(&text,
+                  ", \"area\": %zu, \"box\": [%zu, %zu, %zu, %zu], \"max\": %.6g, \"mean\": %.6g, "
+                  "\"presence\": ",
+                  m.area, m.left, m.top, m.width, m.height, (double)answer->maximum, (double)answer->mean);
+    if (isnan(answer->presence))
+        buffer_text(&text, "null}");
+    else
+        buffer_format(&text, "%.6g}", (double)answer->presence);
     return shapes_print(output->stream, &text, error);
 }
 

@@ -1,4 +1,5 @@
-/* mask.c: black and white: white where the probability is above the threshold. */
+/* mask.c: black and white: white where the probability is above the threshold, grey on a feathered edge. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -14,7 +15,9 @@ static clipseg_status add(struct output *output, const struct answer *answer, cl
     if (!mask)
         return error_memory(error);
     for (size_t i = 0; i < pixels; i++)
-        mask[i] = answer->probability[i] > output->result->threshold ? 255 : 0;
+        mask[i] = output->result->soft ? (uint8_t)lrintf(255.0f * answer->probability[i])
+                  : answer->probability[i] > output->result->threshold ? 255
+                                                                       : 0;
     clipseg_status status =
         png_write(output->stream, PNG_GREY8, image->width, image->height, mask, NULL, error);
     free(mask);

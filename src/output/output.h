@@ -21,6 +21,8 @@ struct result {
     size_t size;                       /* S, the side of the logits */
     float threshold;                   /* a pixel counts when its probability is larger */
     double tolerance;                  /* of polygons, in pixels */
+    bool soft;                         /* masks have soft edges: probabilities are how much of a pixel is
+                                          inside */
     const uint16_t *labels;            /* [height, width], in `end` of formats that need it: the number of the
                                           prompt that owns the pixel, from 1; 0 none; UINT16_MAX undecided */
 };
@@ -29,7 +31,10 @@ struct result {
 struct answer {
     size_t prompt;            /* 0.. */
     const float *logits;      /* [S, S] */
-    const float *probability; /* [height, width]; NULL when no chosen format needs it */
+    const float *probability; /* [height, width]; NULL when no chosen format needs it. Where masks are
+                                 reshaped (grown, inverted, ...): 1 inside, 0 outside */
+    float maximum, mean;      /* of the probability, before that */
+    float presence;           /* is the thing there at all? NaN: unknown */
 };
 
 /* A file that is being written. */

@@ -1,4 +1,5 @@
 /* prompts.c: from phrases and pictures to the vectors that condition the decoder. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,6 +121,47 @@ clipseg_status session_embed(clipseg_session *s, const clipseg_prompt *prompts, 
         else if (prompts[i].image)
             status = embed_picture(s, &prompts[i], embeddings + i * size, error);
     }
+    return status;
+}
+
+static double vector_length(const float *vector, size_t size)
+{
+    double sum = 0.0;
+
+    for (size_t i = 0; i < size; i++)
+        sum += (double)vector[i] * (double)vector[i];
+    return sqrt(sum);
+}
+
+/* The mean of normalised vectors points where CLIP's authors look; its length is made that of the parts, on
+ * average, because the decoder was trained on embeddings that are not normalised. */
+clipseg_status clipseg_session_embed_average(clipseg_session *session, const clipseg_prompt *prompts,
+                                             size_t count, float *embedding, clipseg_error *error)
+{
+    size_t size = session->model->config.projection;
+    float *all;
+    clipseg_status status;
+
+    if (count == 1)
+        return session_embed(session, prompts, 1, embedding, error);
+    all = memory_zeroed(count + 1, size * sizeof *all);
+    if (!all)
+        return error_memory(error);
+    status = session_embed(session, prompts, count, all, error);
+    if (!status) {
+        float *mean = all + count * size;
+        double lengths = 0.0, length;
+        for (size_t i = 0; i < count; i++) {
+            length = vector_length(all + i * size, size);
+            lengths += length;
+            for (size_t k = 0; k < size && length > 0.0; k++)
+                mean[k] += all[i * size + k] / (float)length;
+        }
+        length = vector_length(mean, size);
+        for (size_t k = 0; k < size; k++)
+            embedding[k] = length > 0.0 ? (float)(mean[k] * (lengths / (double)count) / length) : 0.0f;
+    }
+    free(all);
     return status;
 }
 

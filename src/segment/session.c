@@ -29,6 +29,7 @@ static void take_workspace(clipseg_session *s, size_t side, size_t threads)
     s->pending = arena_take(arena, s->text.max_sequences, sizeof *s->pending);
     s->text_embeddings = arena_take(arena, s->text.max_sequences * config->projection, sizeof(float));
     s->image_embeddings = arena_take(arena, s->vision.batch * config->projection, sizeof(float));
+    s->picture_embedding = arena_take(arena, config->projection, sizeof(float));
     if (!config->has_decoder)
         return;
     decoder_take(&s->decoder, arena, config, s->vision.grid, threads);
@@ -62,6 +63,7 @@ static clipseg_status fill(clipseg_session *s, const clipseg_session_options *op
         return error_memory(error);
     s->compute = (struct compute){&s->model->kernels, s->pool, &s->stages};
     s->cache.size = s->model->config.projection;
+    s->wants_picture_embedding = options->image_embedding != 0;
     take_workspace(s, side, pool_threads(s->pool));
     if (!arena_allocate(&s->arena))
         return error_memory(error);
@@ -109,6 +111,11 @@ size_t clipseg_session_input_size(const clipseg_session *session)
     return session->vision.side;
 }
 
+const float *clipseg_session_image_embedding(const clipseg_session *session)
+{
+    return session->has_image && session->wants_picture_embedding ? session->picture_embedding : NULL;
+}
+
 size_t clipseg_session_logits_size(const clipseg_session *session)
 {
     return session->model->config.has_decoder ? session->decoder.side : 0;
@@ -130,6 +137,9 @@ clipseg_status clipseg_session_set_image(clipseg_session *session, const clipseg
     if (!status) {
         vision_tower_reduce(&session->vision, session->model, &session->compute, session->reduced,
                             session->decoder.stride);
+        if (session->wants_picture_embedding)
+            vision_tower_embed_reduced(&session->vision, session->model, &session->compute,
+                                       session->picture_embedding);
         session->has_image = true;
         session->image = *image;
         clipseg_refiner_close(&session->refiner);

@@ -31,6 +31,9 @@ struct clipseg_session {
     float *text_embeddings;  /* [text.max_sequences, projection] */
     float *image_embeddings; /* [vision.batch, projection] */
 
+    bool wants_picture_embedding;
+    float *picture_embedding; /* [projection]: of the current picture, when wanted */
+
     float *embeddings; /* [DECODER_BATCH, projection] */
     float *logits;     /* [DECODER_BATCH, side, side] */
 };

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from harness import CLIPSEG, DATA, EXAMPLE, MODEL, PICTURE, check_failure, check_success, clipseg, main
+from peers import enlarged
 
 
 def listing(folder="."):
@@ -33,19 +34,6 @@ def test_everything_has_the_pictures_size_but_npy():
     assert np.load("out/picture.npy").shape == (2, 80, 80)
     assert np.load("out/picture.npy").dtype == np.float32
     assert Image.open("out/picture.figure.png").width > 3 * 300
-
-
-def enlarged(logits, width, height):
-    """torch's bilinear interpolation (align_corners false), then the sigmoid, in numpy."""
-    def taps(size, side):
-        position = np.maximum((np.arange(size) + 0.5) * side / size - 0.5, 0)
-        low = position.astype(int)
-        return low, np.minimum(low + 1, side - 1), position - low
-    top, bottom, wy = taps(height, logits.shape[0])
-    left, right, wx = taps(width, logits.shape[1])
-    upper = logits[top][:, left] * (1 - wx) + logits[top][:, right] * wx
-    lower = logits[bottom][:, left] * (1 - wx) + logits[bottom][:, right] * wx
-    return 1 / (1 + np.exp(-(upper * (1 - wy[:, None]) + lower * wy[:, None])))
 
 
 def answers():
@@ -234,7 +222,7 @@ def test_interruption_leaves_nothing_half_written():
 
 
 def test_help_lists_every_option():
-    for command in ("segment", "classify", "info", "tokenize", "bench"):
+    for command in ("segment", "prompt", "classify", "info", "tokenize", "bench"):
         short = check_success(clipseg("help", command)).stdout
         assert short == check_success(clipseg(command, "--help")).stdout
         assert b"--model" in short

@@ -298,7 +298,78 @@ static void masks_are_the_sigmoid_of_enlarged_logits(void)
     clipseg_session_close(&session);
 }
 
+static void expressions_and_shapes_are_there_for_programs(void)
+{
+    clipseg_session *session = make_session(2, 0);
+    size_t side = clipseg_session_logits_size(session), area = side * side;
+    float *maps = malloc(3 * area * sizeof *maps), mask[6 * 4] = {[9] = 0.9f};
+    const clipseg_prompt prompts[] = {clipseg_text("fork"), clipseg_text("orange juice")};
+    clipseg_shape_options shape;
+    clipseg_error error;
+    bool same = true;
+
+    CHECK(clipseg_session_expression(session, "a AND b", maps, &error) == CLIPSEG_ERROR_USAGE);
+    REQUIRE(!clipseg_session_set_image(session, &picture, NULL));
+    REQUIRE(!clipseg_session_logits(session, prompts, 2, maps, NULL));
+    REQUIRE(!clipseg_session_expression(session, "fork AND NOT orange juice", maps + 2 * area, NULL));
+    for (size_t i = 0; i < area; i++)
+        same = same && fabsf(maps[2 * area + i] - fminf(maps[i], -maps[area + i])) < 1e-4f;
+    CHECK(same);
+    REQUIRE(!clipseg_session_expression(session, "fork", maps + 2 * area, NULL));
+    for (size_t i = 0; i < area; i++)
+        same = same && fabsf(maps[2 * area + i] - maps[i]) < 1e-4f;
+    CHECK(same);
+    CHECK(clipseg_session_expression(session, "fork AND", maps, &error) == CLIPSEG_ERROR_USAGE &&
+          strstr(error.text, "column 9"));
+    clipseg_shape_options_default(&shape);
+    shape.grow = 1.0;
+    shape.invert = 1;
+    REQUIRE(!clipseg_session_reshape(session, mask, 6, 4, 0.5f, &shape, NULL));
+    for (size_t i = 0; i < 24; i++) /* a plus around pixel 9, inverted */
+        CHECK(mask[i] == (i == 9 || i == 3 || i == 15 || i == 8 || i == 10 ? 0.0f : 1.0f));
+    free(maps);
+    clipseg_session_close(&session);
+}
+
+static void an_object_is_set_off_and_averages_keep_their_length(void)
+{
+    clipseg_session *session = make_session(2, 0);
+    size_t pixels = picture.width * picture.height, size = model->config.projection;
+    uint8_t *mask = calloc(pixels, 1);
+    float whole[64], object[64], parts[2][64], mean[64];
+    const clipseg_prompt prompts[] = {clipseg_text("fork"), clipseg_text("a photo of a fork.")};
+    double lengths = 0.0, length = 0.0;
+    clipseg_error error;
+
+    CHECK(clipseg_session_embed_object(session, &picture, mask, CLIPSEG_PREPARE_CROP, object, NULL, &error) ==
+          CLIPSEG_ERROR_USAGE);
+    memset(mask, 255, pixels);
+    REQUIRE(!clipseg_session_embed(session, &(clipseg_prompt){.image = &picture}, whole, NULL));
+    REQUIRE(!clipseg_session_embed_object(session, &picture, mask, CLIPSEG_PREPARE_CROP, object, NULL, NULL));
+    CHECK(!memcmp(whole, object, size * sizeof *whole));
+    memset(mask, 0, pixels / 2);
+    REQUIRE(!clipseg_session_embed_object(session, &picture, mask, CLIPSEG_PREPARE_CROP, object, NULL, NULL));
+    CHECK(memcmp(whole, object, size * sizeof *whole) != 0);
+    free(mask);
+    for (size_t i = 0; i < 2; i++) {
+        REQUIRE(!clipseg_session_embed(session, &prompts[i], parts[i], NULL));
+        length = 0.0;
+        for (size_t k = 0; k < size; k++)
+            length += (double)parts[i][k] * (double)parts[i][k];
+        lengths += sqrt(length) / 2.0;
+    }
+    REQUIRE(!clipseg_session_embed_average(session, prompts, 2, mean, NULL));
+    length = 0.0;
+    for (size_t k = 0; k < size; k++)
+        length += (double)mean[k] * (double)mean[k];
+    CHECK(fabs(sqrt(length) - lengths) < 1e-4 * lengths);
+    clipseg_session_close(&session);
+}
+
 static const struct test tests[] = {
+    {"expressions_and_shapes_are_there_for_programs", expressions_and_shapes_are_there_for_programs},
+    {"an_object_is_set_off_and_averages_keep_their_length",
+     an_object_is_set_off_and_averages_keep_their_length},
     {"same_bits_from_many_threads", same_bits_from_many_threads},
     {"known_texts_are_not_computed_again", known_texts_are_not_computed_again},
     {"a_forward_pass_allocates_nothing", a_forward_pass_allocates_nothing},

@@ -2,16 +2,18 @@
 _clipseg() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     if [ "$COMP_CWORD" -eq 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W "segment prelabel fetch classify embed index search pull models convert info tokenize bench help --help --version" -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W "segment prompt prelabel fetch classify embed index search pull models convert info tokenize bench help --help --version" -- "$current")
         return
     fi
     case $previous in
-    help) mapfile -t COMPREPLY < <(compgen -W "segment prelabel fetch classify embed index search pull models convert info tokenize bench" -- "$current"); return ;;
+    help) mapfile -t COMPREPLY < <(compgen -W "segment prompt prelabel fetch classify embed index search pull models convert info tokenize bench" -- "$current"); return ;;
     --type) mapfile -t COMPREPLY < <(compgen -W "f32 f16" -- "$current"); return ;;
     --video) mapfile -t COMPREPLY < <(compgen -W "y4m rgb24" -- "$current"); return ;;
     --matrix) mapfile -t COMPREPLY < <(compgen -W "bt601 bt709 bt2020" -- "$current"); return ;;
     --cpu) mapfile -t COMPREPLY < <(compgen -W "scalar avx2 avx512" -- "$current"); return ;;
     -f | --format) mapfile -t COMPREPLY < <(compgen -W "overlay mask heatmap labels figure report npy npz npz-compressed json coco coco-polygons coco-results yolo labelme labelme-masks labelstudio labelstudio-polygons cvat cvat-polygons segments voc" -- "$current"); return ;;
+    --prepare) mapfile -t COMPREPLY < <(compgen -W "crop,blur,darken crop blur darken none" -- "$current"); return ;;
+    --label-rule) mapfile -t COMPREPLY < <(compgen -W "guide authors" -- "$current"); return ;;
     esac
     if [ "${current:0:1}" = - ]; then
         local options

@@ -19,7 +19,7 @@ static bool mean_of(const struct prompt_list *list, bool pictures, bool directio
 
     memset(mean, 0, size * sizeof *mean);
     for (size_t i = 0; one && i < list->count; i++) {
-        if (list->items[i].is_picture != pictures)
+        if (list->items[i].is_visual != pictures)
             continue;
         memcpy(one, list->embeddings + i * size, size * sizeof *one);
         if (directions)
