@@ -51,7 +51,7 @@ format:
 # make fuzz TARGET=fuzz_png SECONDS=600
 SECONDS ?= 60
 fuzz:
-	@tools/setup build lint
+	@tools/setup build fuzz
 	@CC=clang cmake -S . -B $(FUZZ) -G Ninja -DCLIPSEG_FUZZ=ON >/dev/null
 	@cmake --build $(FUZZ) -j $(JOBS)
 	@tools/fuzz $(FUZZ) $(SECONDS) $(TARGET)

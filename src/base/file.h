@@ -19,6 +19,10 @@ struct file_map {
  * Errors: IO, MEMORY. */
 clipseg_status file_map_open(struct file_map *map, const char *path, clipseg_error *error);
 
+/* The same with another status for what exists but is no regular file: it is no picture, no model. */
+clipseg_status file_map_open_as(struct file_map *map, const char *path, clipseg_status no_file,
+                                clipseg_error *error);
+
 /* Read a stream (stdin) to its end, at most `limit` bytes. name: for messages. Errors: IO, MEMORY. */
 clipseg_status file_map_stream(struct file_map *map, FILE *stream, const char *name, size_t limit,
                                clipseg_error *error);

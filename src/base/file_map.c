@@ -18,14 +18,15 @@ static const char *kind_name(mode_t mode)
 }
 
 static clipseg_status map_descriptor(struct file_map *map, int descriptor, const char *path,
-                                     clipseg_error *error)
+                                     clipseg_status no_file, clipseg_error *error)
 {
     struct stat info;
 
     if (fstat(descriptor, &info))
         return error_set(error, CLIPSEG_ERROR_IO, "%s: cannot be read: %s", path, strerror(errno));
     if (!S_ISREG(info.st_mode))
-        return error_set(error, CLIPSEG_ERROR_IO, "%s: is %s, not a file", path, kind_name(info.st_mode));
+        return error_set(error, no_file, "%s: is %s, not a file; give the path of one", path,
+                         kind_name(info.st_mode));
     *map = (struct file_map){.data = nothing, .size = (size_t)info.st_size};
     if (!map->size)
         return CLIPSEG_OK;
@@ -40,11 +41,17 @@ static clipseg_status map_descriptor(struct file_map *map, int descriptor, const
 
 clipseg_status file_map_open(struct file_map *map, const char *path, clipseg_error *error)
 {
+    return file_map_open_as(map, path, CLIPSEG_ERROR_IO, error);
+}
+
+clipseg_status file_map_open_as(struct file_map *map, const char *path, clipseg_status no_file,
+                                clipseg_error *error)
+{
     int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 
     if (descriptor < 0)
         return error_set(error, CLIPSEG_ERROR_IO, "%s: cannot be opened: %s", path, strerror(errno));
-    clipseg_status status = map_descriptor(map, descriptor, path, error);
+    clipseg_status status = map_descriptor(map, descriptor, path, no_file, error);
     close(descriptor);
     return status;
 }

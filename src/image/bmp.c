@@ -4,6 +4,10 @@
 #include "base/checked.h"
 #include "image/decode.h"
 
+#define COMPRESSION_MASKS                                                                                    \
+    3 /* "bit fields": not compressed, but the order of the channels is told by masks                        \
+       */
+
 struct header {
     uint32_t offset, header_size, width, height, bits, compression, colours;
     bool top_down;
@@ -36,8 +40,35 @@ static clipseg_status read_palette(const struct picture_source *source, struct h
     if (!h->colours || h->colours > most)
         h->colours = (uint32_t)most;
     if (start > source->size || source->size - start < h->colours * h->entry)
-        return picture_refuse(source, "BMP", error, "the palette is cut off");
+        return picture_damaged(source, "BMP", source->size, "the palette ends early", error);
     h->palette = source->data + start;
+    return CLIPSEG_OK;
+}
+
+/* Masks that say what is usual without them: blue, green, red. */
+static bool has_usual_masks(const struct picture_source *source)
+{
+    const unsigned char *masks = source->data + 14 + 40;
+
+    return source->size >= 14 + 40 + 12 && read_u32(masks) == 0xff0000 && read_u32(masks + 4) == 0xff00 &&
+           read_u32(masks + 8) == 0xff;
+}
+
+static clipseg_status check_header(const struct picture_source *source, const struct header *h,
+                                   clipseg_error *error)
+{
+    bool masks = h->compression == COMPRESSION_MASKS && h->bits == 32;
+
+    if (masks && !has_usual_masks(source))
+        return picture_refuse(source, "BMP", error, "byte 54: an unusual order of channels; save it as PNG");
+    if (h->compression && !masks)
+        return picture_refuse(source, "BMP", error,
+                              "byte 30: is compressed (%u); save it uncompressed or as PNG", h->compression);
+    if (h->bits != 1 && h->bits != 4 && h->bits != 8 && h->bits != 24 && h->bits != 32)
+        return picture_refuse(source, "BMP", error,
+                              "byte 28: %u bits per pixel; want 1, 4, 8, 24 or 32: save it as PNG", h->bits);
+    if (h->width >> 31 || h->height >> 31)
+        return picture_damaged(source, "BMP", 18, "a negative width", error);
     return CLIPSEG_OK;
 }
 
@@ -46,7 +77,7 @@ static clipseg_status read_header(const struct picture_source *source, struct he
     const unsigned char *p = source->data;
 
     if (source->size < 26)
-        return picture_refuse(source, "BMP", error, "the header is cut off");
+        return picture_damaged(source, "BMP", source->size, "the header ends early", error);
     *h = (struct header){.offset = read_u32(p + 10), .header_size = read_u32(p + 14), .entry = 4};
     if (h->header_size == 12) {
         h->width = read_u16(p + 18);
@@ -62,17 +93,12 @@ static clipseg_status read_header(const struct picture_source *source, struct he
         h->top_down = h->height >> 31;
         h->height = h->top_down ? 0u - h->height : h->height;
     } else {
-        return picture_refuse(source, "BMP", error, "a header of %u bytes; want 12 or 40 to 124",
+        return picture_refuse(source, "BMP", error,
+                              "byte 14: a header of %u bytes; want 12 or 40 to 124: save it as PNG",
                               h->header_size);
     }
-    if (h->compression)
-        return picture_refuse(source, "BMP", error, "is compressed (%u); save it uncompressed",
-                              h->compression);
-    if (h->bits != 1 && h->bits != 4 && h->bits != 8 && h->bits != 24 && h->bits != 32)
-        return picture_refuse(source, "BMP", error, "%u bits per pixel; want 1, 4, 8, 24 or 32", h->bits);
-    if (h->width >> 31 || h->height >> 31)
-        return picture_refuse(source, "BMP", error, "a negative width");
-    return read_palette(source, h, error);
+    clipseg_status status = check_header(source, h, error);
+    return status ? status : read_palette(source, h, error);
 }
 
 static void read_row(const struct header *h, const unsigned char *row, uint8_t *rgb)
@@ -103,7 +129,7 @@ static clipseg_status decode(const struct picture_source *source, struct picture
     stride = ((size_t)h.width * h.bits + 31) / 32 * 4;
     if (!size_multiply(stride, h.height, &bytes) || h.offset > source->size ||
         source->size - h.offset < bytes)
-        return picture_refuse(source, "BMP", error, "the pixels are cut off");
+        return picture_damaged(source, "BMP", source->size, "the pixels end early", error);
     status = picture_allocate(source, "BMP", h.width, h.height, false, &picture->image, error);
     for (uint32_t y = 0; !status && y < h.height; y++)
         read_row(&h, source->data + h.offset + (size_t)(h.top_down ? y : h.height - 1 - y) * stride,

@@ -24,20 +24,35 @@ static const struct {
 } strangers[] = {
     {"a GIF", 0, 4, "GIF8"},
     {"a PDF", 0, 4, "%PDF"},
-    {"a TIFF", 0, 4, "II*\0"},
-    {"a TIFF", 0, 4, "MM\0*"},
+    {"a PostScript file", 0, 4, "%!PS"},
+    {"a TIFF or a camera's raw file", 0, 4, "II*\0"},
+    {"a TIFF or a camera's raw file", 0, 4, "MM\0*"},
     {"a HEIC picture", 4, 7, "ftyphei"},
+    {"a HEIC picture", 4, 7, "ftyphev"},
     {"a HEIF picture", 4, 8, "ftypmif1"},
-    {"an AVIF picture", 4, 8, "ftypavif"},
+    {"a HEIF picture", 4, 8, "ftypmsf1"},
+    {"an AVIF picture", 4, 7, "ftypavi"},
+    {"a camera's raw file", 4, 7, "ftypcrx"},
+    {"a film", 4, 4, "ftyp"},
+    {"a film", 0, 4, "\x1a\x45\xdf\xa3"},
+    {"a film", 8, 4, "AVI "},
     {"a JPEG 2000 picture", 0, 6, "\0\0\0\x0cjP"},
+    {"a JPEG 2000 picture", 0, 4, "\xff\x4f\xff\x51"},
     {"a JPEG XL picture", 0, 2, "\xff\x0a"},
     {"a JPEG XL picture", 0, 8, "\0\0\0\x0cJXL "},
     {"a Photoshop document", 0, 4, "8BPS"},
+    {"a GIMP document", 0, 8, "gimp xcf"},
+    {"an OpenEXR picture", 0, 4, "\x76\x2f\x31\x01"},
+    {"a DirectDraw surface", 0, 4, "DDS "},
+    {"a QOI picture", 0, 4, "qoif"},
     {"an icon", 0, 4, "\0\0\1\0"},
     {"an SVG drawing", 0, 4, "<svg"},
+    {"an XML file", 0, 5, "<?xml"},
     {"a web page", 0, 9, "<!DOCTYPE"},
+    {"a web page", 0, 9, "<!doctype"},
     {"a web page", 0, 5, "<html"},
     {"a zip archive", 0, 4, "PK\3\4"},
+    {"a compressed file", 0, 2, "\x1f\x8b"},
     {"a Git LFS pointer", 0, 20, "version https://git-"},
 };
 
@@ -65,6 +80,17 @@ clipseg_status picture_refuse(const struct picture_source *source, const char *w
     return error_set(error, CLIPSEG_ERROR_IMAGE, "%s: %s: %s", source->name, what, text);
 }
 
+clipseg_status picture_damaged(const struct picture_source *source, const char *what, size_t byte,
+                               const char *reason, clipseg_error *error)
+{
+    char place[48] = "";
+
+    if (byte != UNKNOWN_PLACE)
+        snprintf(place, sizeof place, "byte %zu: ", byte);
+    return picture_refuse(source, what, error, "%s%s; the file is damaged or cut off, get it again", place,
+                          reason);
+}
+
 clipseg_status picture_allocate(const struct picture_source *source, const char *what, uint64_t width,
                                 uint64_t height, bool with_alpha, clipseg_image *image, clipseg_error *error)
 {
@@ -82,8 +108,8 @@ clipseg_status picture_allocate(const struct picture_source *source, const char 
     if (!size_multiply((size_t)width, (size_t)height, &pixels) || !size_multiply(pixels, 3, &bytes))
         return error_memory(error);
     *image = (clipseg_image){.width = (size_t)width, .height = (size_t)height};
-    image->rgb = memory_aligned(bytes, 1);
-    image->alpha = with_alpha ? memory_aligned(pixels, 1) : NULL;
+    image->rgb = memory_zeroed(bytes, 1);
+    image->alpha = with_alpha ? memory_zeroed(pixels, 1) : NULL;
     if (image->rgb && (image->alpha || !with_alpha))
         return CLIPSEG_OK;
     clipseg_image_free(image);
@@ -149,7 +175,7 @@ clipseg_status clipseg_image_load(clipseg_image *image, const char *path,
                                   const clipseg_image_options *options, clipseg_error *error)
 {
     struct file_map map;
-    clipseg_status status = file_map_open(&map, path, error);
+    clipseg_status status = file_map_open_as(&map, path, CLIPSEG_ERROR_IMAGE, error);
 
     if (status)
         return status;

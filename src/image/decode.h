@@ -4,6 +4,7 @@
 #define IMAGE_DECODE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "clipseg.h"
 
@@ -29,12 +30,19 @@ struct picture_format {
 
 extern const struct picture_format format_jpeg, format_png, format_webp, format_bmp, format_pnm;
 
-/* Check the size against the limit, then allocate rgb (and alpha when wanted). what: the format's name. */
+/* Check the size against the limit, then allocate rgb (and alpha when wanted), zeroed: large blocks cost
+ * nothing until they are written, and a damaged picture never shows old memory. what: the format's name. */
 clipseg_status picture_allocate(const struct picture_source *source, const char *what, uint64_t width,
                                 uint64_t height, bool with_alpha, clipseg_image *image, clipseg_error *error);
 
+/* A picture that is whole but of a kind that is not read: the message says what to do. */
 __attribute__((format(printf, 4, 5))) clipseg_status picture_refuse(const struct picture_source *source,
                                                                     const char *what, clipseg_error *error,
                                                                     const char *format, ...);
+
+/* A picture that is broken at `byte` (UNKNOWN_PLACE: somewhere). */
+#define UNKNOWN_PLACE SIZE_MAX
+clipseg_status picture_damaged(const struct picture_source *source, const char *what, size_t byte,
+                               const char *reason, clipseg_error *error);
 
 #endif

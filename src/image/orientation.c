@@ -5,13 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/error.h"
 #include "base/memory.h"
 
 #define TAG_ORIENTATION 0x0112
-#define TYPE_BYTE 1
-#define TYPE_SHORT 3
-#define TYPE_LONG 4
 
 static uint32_t read_number(const unsigned char *p, size_t bytes, bool big)
 {
@@ -22,24 +20,49 @@ static uint32_t read_number(const unsigned char *p, size_t bytes, bool big)
     return value;
 }
 
-/* The value of a 12-byte directory entry of one number. */
-static int entry_value(const unsigned char *entry, bool big)
-{
-    uint32_t type = read_number(entry + 2, 2, big), value;
+/* Bytes per number of TIFF's types: byte, text, short, long, rational, signed byte, undefined, signed short,
+ * signed long, signed rational, float, double, directory; 0: there is no such type. */
+static const unsigned char type_sizes[] = {0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4};
 
-    if (type != TYPE_BYTE && type != TYPE_SHORT && type != TYPE_LONG)
+static bool is_whole_number(uint32_t type)
+{
+    return type == 3 || type == 4 || type == 6 || type == 8 || type == 9 || type == 13;
+}
+
+/* The first value of a 12-byte directory entry: tag, type, count, and the values or where they are; 0: as if
+ * the entry were not there, 1: what is none of 1..8. Texts and bytes are no numbers (as for Pillow). */
+static int entry_value(const unsigned char *data, size_t size, const unsigned char *entry, bool big)
+{
+    uint32_t type = read_number(entry + 2, 2, big), count = read_number(entry + 4, 4, big);
+    size_t unit = type < sizeof type_sizes ? type_sizes[type] : 0, bytes;
+    const unsigned char *values = entry + 8;
+
+    if (!unit || !count || !size_multiply(unit, count, &bytes))
         return 0;
-    value = read_number(entry + 8, type == TYPE_BYTE ? 1 : type == TYPE_SHORT ? 2 : 4, big);
+    if (bytes > 4) {
+        size_t place = read_number(values, 4, big);
+        if (place > size || size - place < bytes)
+            return 0;
+        values = data + place;
+    }
+    uint32_t value = is_whole_number(type) ? read_number(values, unit, big) : 1;
     return value >= 1 && value <= 8 ? (int)value : 1;
 }
 
+static bool is_tiff(const unsigned char *data, size_t size)
+{
+    return size >= 8 && (data[0] == 'I' || data[0] == 'M') && data[0] == data[1] &&
+           ((data[2] == 0 && data[3] == 42) || (data[2] == 42 && data[3] == 0));
+}
+
+/* Only the first directory is read, so directories that point at each other do no harm. */
 int orientation_from_exif(const unsigned char *data, size_t size)
 {
     if (size >= 6 && !memcmp(data, "Exif\0\0", 6)) {
         data += 6;
         size -= 6;
     }
-    if (size < 8 || (memcmp(data, "II*\0", 4) != 0 && memcmp(data, "MM\0*", 4) != 0))
+    if (!is_tiff(data, size))
         return 0;
     bool big = data[0] == 'M';
     size_t directory = read_number(data + 4, 4, big);
@@ -50,10 +73,40 @@ int orientation_from_exif(const unsigned char *data, size_t size)
         size_t entry = directory + 2 + 12 * i;
         if (entry > size || size - entry < 12)
             return 0;
-        if (read_number(data + entry, 2, big) == TAG_ORIENTATION)
-            return entry_value(data + entry, big);
+        int value = read_number(data + entry, 2, big) == TAG_ORIENTATION
+                        ? entry_value(data, size, data + entry, big)
+                        : 0;
+        if (value)
+            return value;
     }
     return 0;
+}
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+int orientation_from_raw_profile(const char *text, size_t length)
+{
+    unsigned char block[4096]; /* the first directory stands at the beginning */
+    size_t size = 0, i = 0;
+    int high = -1;
+
+    for (size_t lines = 0; i < length && lines < 3; i++)
+        lines += text[i] == '\n';
+    for (; i < length && size < sizeof block; i++) {
+        int digit = hex_digit(text[i]);
+        if (digit < 0)
+            continue;
+        if (high >= 0)
+            block[size++] = (unsigned char)(high << 4 | digit);
+        high = high >= 0 ? -1 : digit;
+    }
+    return orientation_from_exif(block, size);
 }
 
 int orientation_from_xmp(const unsigned char *data, size_t size)

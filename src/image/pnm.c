@@ -1,4 +1,5 @@
 /* pnm.c: the netpbm family: PBM, PGM, PPM as text (P1-P3) and binary (P4-P6), and PAM (P7). */
+#include <math.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -111,7 +112,8 @@ static bool read_sample(struct reader *r, size_t *value)
         r->p += 2;
     }
     *value = size_min(*value, r->maximum);
-    *value = (*value * 255 + r->maximum / 2) / r->maximum;
+    *value =
+        (size_t)nearbyint((double)*value / (double)r->maximum * 255.0); /* Pillow's round(): halves to even */
     return true;
 }
 
@@ -159,10 +161,10 @@ static clipseg_status decode(const struct picture_source *source, struct picture
     clipseg_status status;
 
     if (!read_header(&r))
-        return picture_refuse(source, "PNM", error, "byte %zu: the header is damaged",
-                              (size_t)(r.p - source->data));
+        return picture_damaged(source, "PNM", (size_t)(r.p - source->data), "the header makes no sense",
+                               error);
     if (!is_complete(&r))
-        return picture_refuse(source, "PNM", error, "the pixels are cut off");
+        return picture_damaged(source, "PNM", source->size, "the pixels end early", error);
     bool alpha = source->options->keep_alpha && (r.depth == 2 || r.depth == 4);
     status = picture_allocate(source, "PNM", r.width, r.height, alpha, &picture->image, error);
     if (status)
@@ -170,7 +172,7 @@ static clipseg_status decode(const struct picture_source *source, struct picture
     if (r.kind == 4)
         read_bits(&r, &picture->image);
     else if (!read_pixels(&r, &picture->image))
-        return picture_refuse(source, "PNM", error, "byte %zu: want a number", (size_t)(r.p - source->data));
+        return picture_damaged(source, "PNM", (size_t)(r.p - source->data), "want a number", error);
     return CLIPSEG_OK;
 }
 

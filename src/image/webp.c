@@ -1,10 +1,14 @@
 /* webp.c: WebP through libwebp; of an animation the first frame. */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <webp/decode.h>
 #include <webp/demux.h>
 
+#include "base/checked.h"
 #include "base/error.h"
+#include "base/memory.h"
 #include "image/decode.h"
 #include "image/orientation.h"
 
@@ -29,72 +33,98 @@ static int find_orientation(const WebPDemuxer *demuxer)
     return orientation ? orientation : 1;
 }
 
-/* Transparency is dropped, not blended, as convert("RGB") does. */
-static void split(const uint8_t *rgba, size_t pixels, clipseg_image *image)
+/* The frame's pixels to `out`, one row every `stride` bytes. */
+static clipseg_status decode_frame(const struct picture_source *source, const WebPIterator *frame,
+                                   WEBP_CSP_MODE channels, uint8_t *out, size_t stride, clipseg_error *error)
 {
-    for (size_t i = 0; i < pixels; i++) {
-        memcpy(image->rgb + 3 * i, rgba + 4 * i, 3);
-        if (image->alpha)
-            image->alpha[i] = rgba[4 * i + 3];
-    }
+    WebPDecoderConfig config;
+    VP8StatusCode code;
+
+    if (!WebPInitDecoderConfig(&config))
+        return picture_refuse(source, "WebP", error,
+                              "libwebp is of another version than clipseg was built for");
+    config.output.colorspace = channels;
+    config.output.is_external_memory = 1;
+    config.output.u.RGBA.rgba = out;
+    config.output.u.RGBA.stride = (int)stride;
+    config.output.u.RGBA.size = stride * (size_t)frame->height;
+    code = WebPDecode(frame->fragment.bytes, frame->fragment.size, &config);
+    WebPFreeDecBuffer(&config.output);
+    if (code == VP8_STATUS_OUT_OF_MEMORY)
+        return error_memory(error);
+    return code == VP8_STATUS_OK
+               ? CLIPSEG_OK
+               : picture_damaged(source, "WebP", (size_t)(frame->fragment.bytes - source->data),
+                                 code == VP8_STATUS_NOT_ENOUGH_DATA ? "the pixels end early"
+                                                                    : "the pixels make no sense",
+                                 error);
 }
 
-static clipseg_status read_animation(const struct picture_source *source, const WebPData *data,
-                                     clipseg_image *image, clipseg_error *error)
+/* Transparency is dropped, not blended, as convert("RGB") does. What a frame leaves of its canvas is black
+ * and transparent. */
+static clipseg_status read_frame(const struct picture_source *source, const WebPIterator *frame,
+                                 clipseg_image *image, clipseg_error *error)
 {
-    WebPAnimDecoder *decoder = WebPAnimDecoderNew(data, NULL);
-    uint8_t *canvas;
-    int time;
-    clipseg_status status = CLIPSEG_OK;
+    size_t width = (size_t)frame->width, height = (size_t)frame->height, bytes;
+    size_t corner = (size_t)frame->y_offset * image->width + (size_t)frame->x_offset;
+    uint8_t *rgba;
+    clipseg_status status;
 
-    if (decoder && WebPAnimDecoderGetNext(decoder, &canvas, &time))
-        split(canvas, image->width * image->height, image);
-    else
-        status = picture_refuse(source, "WebP", error, "the first frame is damaged");
-    WebPAnimDecoderDelete(decoder);
+    if ((size_t)frame->x_offset + width > image->width || (size_t)frame->y_offset + height > image->height)
+        return picture_damaged(source, "WebP", UNKNOWN_PLACE, "the first frame is larger than the canvas",
+                               error);
+    if (!image->alpha)
+        return decode_frame(source, frame, MODE_RGB, image->rgb + 3 * corner, 3 * image->width, error);
+    rgba = size_multiply(4 * width, height, &bytes) ? memory_zeroed(bytes, 1) : NULL;
+    status = rgba ? decode_frame(source, frame, MODE_RGBA, rgba, 4 * width, error) : error_memory(error);
+    for (size_t i = 0; !status && i < width * height; i++) {
+        size_t pixel = corner + i / width * image->width + i % width;
+        memcpy(image->rgb + 3 * pixel, rgba + 4 * i, 3);
+        image->alpha[pixel] = rgba[4 * i + 3];
+    }
+    free(rgba);
     return status;
 }
 
-static clipseg_status read_still(const struct picture_source *source, clipseg_image *image,
-                                 clipseg_error *error)
+static clipseg_status read_first(const struct picture_source *source, const WebPDemuxer *demuxer,
+                                 struct picture *picture, clipseg_error *error)
 {
-    size_t pixels = image->width * image->height;
-    uint8_t *rgba;
+    size_t width = WebPDemuxGetI(demuxer, WEBP_FF_CANVAS_WIDTH),
+           height = WebPDemuxGetI(demuxer, WEBP_FF_CANVAS_HEIGHT);
+    bool alpha = source->options->keep_alpha && (WebPDemuxGetI(demuxer, WEBP_FF_FORMAT_FLAGS) & ALPHA_FLAG);
+    WebPIterator frame;
+    clipseg_status status = picture_allocate(source, "WebP", width, height, alpha, &picture->image, error);
 
-    if (!image->alpha) {
-        if (WebPDecodeRGBInto(source->data, source->size, image->rgb, 3 * pixels, 3 * (int)image->width))
-            return CLIPSEG_OK;
-        return picture_refuse(source, "WebP", error, "damaged or cut off");
-    }
-    rgba = WebPDecodeRGBA(source->data, source->size, NULL, NULL);
-    if (!rgba)
-        return picture_refuse(source, "WebP", error, "damaged or cut off");
-    split(rgba, pixels, image);
-    WebPFree(rgba);
-    return CLIPSEG_OK;
+    if (status)
+        return status;
+    if (!WebPDemuxGetFrame(demuxer, 1, &frame))
+        return picture_damaged(source, "WebP", UNKNOWN_PLACE, "no frame", error);
+    status = frame.complete
+                 ? read_frame(source, &frame, &picture->image, error)
+                 : picture_damaged(source, "WebP", source->size, "the first frame ends early", error);
+    WebPDemuxReleaseIterator(&frame);
+    picture->orientation = find_orientation(demuxer);
+    return status;
 }
 
 static clipseg_status decode(const struct picture_source *source, struct picture *picture,
                              clipseg_error *error)
 {
-    WebPBitstreamFeatures features;
     WebPData data = {source->data, source->size};
     WebPDemuxState state;
-    WebPDemuxer *demuxer = WebPDemuxPartial(&data, &state);
+    WebPDemuxer *demuxer;
     clipseg_status status;
 
-    if (!demuxer || state != WEBP_DEMUX_DONE || WebPGetFeatures(source->data, source->size, &features)) {
-        WebPDemuxDelete(demuxer);
-        return picture_refuse(source, "WebP", error, "damaged or cut off");
-    }
-    status = picture_allocate(source, "WebP", WebPDemuxGetI(demuxer, WEBP_FF_CANVAS_WIDTH),
-                              WebPDemuxGetI(demuxer, WEBP_FF_CANVAS_HEIGHT),
-                              source->options->keep_alpha && features.has_alpha, &picture->image, error);
-    if (!status)
-        status = features.has_animation ? read_animation(source, &data, &picture->image, error)
-                                        : read_still(source, &picture->image, error);
-    if (!status)
-        picture->orientation = find_orientation(demuxer);
+    errno = 0; /* the demuxer does not tell a failed allocation from a damaged file, malloc does */
+    demuxer = WebPDemuxPartial(&data, &state);
+    if (demuxer && state == WEBP_DEMUX_DONE)
+        status = read_first(source, demuxer, picture, error);
+    else if (!demuxer && errno == ENOMEM)
+        status = error_memory(error);
+    else
+        status = picture_damaged(
+            source, "WebP", UNKNOWN_PLACE,
+            state == WEBP_DEMUX_PARSE_ERROR ? "the chunks make no sense" : "the file ends early", error);
     WebPDemuxDelete(demuxer);
     return status;
 }

@@ -7,6 +7,7 @@ import traceback
 
 SOURCE = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 DATA = os.path.join(SOURCE, "tests", "data")
+SHARED = os.environ.get("CLIPSEG_TEST_DATA", os.path.join(SOURCE, "..", "shared"))  # may be missing
 MODEL = os.path.join(DATA, "tiny-refined")
 PICTURE = os.path.join(DATA, "picture.png")
 EXAMPLE = os.path.join(DATA, "example.png")

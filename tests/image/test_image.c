@@ -208,8 +208,8 @@ static void strangers_are_named(void)
     CHECK(clipseg_image_load_memory(&image, "%PDF-1.7", 8, "x", NULL, &error) == CLIPSEG_ERROR_IMAGE);
     CHECK(strstr(error.text, "a PDF") != NULL);
     CHECK(clipseg_image_load_memory(&image, "", 0, "x", NULL, &error) == CLIPSEG_ERROR_IMAGE);
-    CHECK(clipseg_image_load(&image, "/dev/zero", NULL, &error) == CLIPSEG_ERROR_IO);
-    CHECK(clipseg_image_load(&image, "/", NULL, &error) == CLIPSEG_ERROR_IO);
+    CHECK(clipseg_image_load(&image, "/dev/zero", NULL, &error) == CLIPSEG_ERROR_IMAGE);
+    CHECK(clipseg_image_load(&image, "/", NULL, &error) == CLIPSEG_ERROR_IMAGE);
 }
 
 static const struct test tests[] = {
