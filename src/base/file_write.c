@@ -89,8 +89,9 @@ clipseg_status file_write_open(struct file_writer *writer, const char *path, cli
     }
     if (writer->stream)
         return CLIPSEG_OK;
-    clipseg_status status =
-        error_set(error, CLIPSEG_ERROR_IO, "%s: cannot be written: %s", path, strerror(errno));
+    clipseg_status status = errno == ENOMEM ? error_memory(error)
+                                            : error_set(error, CLIPSEG_ERROR_IO, "%s: cannot be written: %s",
+                                                        path, strerror(errno));
     if (descriptor >= 0) {
         close(descriptor);
         unlink(writer->temporary);

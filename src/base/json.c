@@ -1,6 +1,7 @@
 /* json.c: strict JSON. */
 #include "base/json.h"
 
+#include <errno.h>
 #include <math.h>
 #include <string.h>
 
@@ -36,10 +37,11 @@ clipseg_status json_parse(json_t **root, const void *data, size_t size, const ch
 
     if (too_deep(data, size))
         return error_set(error, status, "%s: JSON is nested deeper than %d levels", name, DEEPEST);
+    errno = 0; /* the parser rarely says that memory is out, malloc always does */
     *root = json_loadb(data, size, JSON_REJECT_DUPLICATES, &reason);
     if (*root)
         return CLIPSEG_OK;
-    if (json_error_code(&reason) == json_error_out_of_memory)
+    if (errno == ENOMEM || json_error_code(&reason) == json_error_out_of_memory)
         return error_memory(error);
     return error_set(error, status, "%s: line %d, column %d: no valid JSON: %s", name, reason.line,
                      reason.column, reason.text);

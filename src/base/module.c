@@ -3,33 +3,30 @@
 
 #include <dlfcn.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
+/* Seen from the folder of the executable, so that an installation can be moved. */
 #ifndef CLIPSEG_MODULE_DIRECTORY
-#define CLIPSEG_MODULE_DIRECTORY "/usr/local/lib/clipseg"
+#define CLIPSEG_MODULE_DIRECTORY "../lib/clipseg"
 #endif
 
-/* In the first `length` bytes of `directory`, or NULL. */
-static void *open_in(const char *directory, size_t length, const char *file)
+/* In `below`, a folder seen from that of the executable; NULL: it is not there. */
+static void *open_in(const char *below, const char *file)
 {
-    char path[4096];
-    int size = snprintf(path, sizeof path, "%.*s/%s", (int)length, directory, file);
+    char self[4096], path[4600];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self);
 
-    return size > 0 && (size_t)size < sizeof path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+    while (length > 0 && self[length - 1] != '/')
+        length--;
+    int size = snprintf(path, sizeof path, "%.*s%s/%s", length > 0 ? (int)length : 0, self, below, file);
+    return length > 0 && size > 0 && (size_t)size < sizeof path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
 }
 
 void *module_symbol(const char *file, const char *symbol)
 {
-    char self[4096];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self);
-    void *module = NULL;
+    void *module = open_in(".", file);
 
-    while (length > 0 && self[length - 1] != '/')
-        length--;
-    if (length > 0)
-        module = open_in(self, (size_t)length, file);
     if (!module)
-        module = open_in(CLIPSEG_MODULE_DIRECTORY, strlen(CLIPSEG_MODULE_DIRECTORY), file);
+        module = open_in(CLIPSEG_MODULE_DIRECTORY, file);
     return module ? dlsym(module, symbol) : NULL;
 }

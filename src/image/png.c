@@ -1,5 +1,6 @@
 /* png.c: PNG through libspng; every type becomes 8-bit RGB as Pillow's convert("RGB") (16-bit by the high
  * byte). */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,7 +40,7 @@ static int read_bytes(spng_ctx *png, void *user, void *out, size_t length)
 
 static clipseg_status refuse(const struct reader *r, int code, clipseg_error *error)
 {
-    if (code == SPNG_EMEM)
+    if (code == SPNG_EMEM || errno == ENOMEM) /* of zlib's failures the library does not say which */
         return error_memory(error);
     return picture_damaged(r->source, "PNG", r->place,
                            code == SPNG_IO_EOF ? "the file ends early" : spng_strerror(code), error);
@@ -152,6 +153,7 @@ static clipseg_status decode(const struct picture_source *source, struct picture
 
     if (!png)
         return error_memory(error);
+    errno = 0;
     status = read_image(&reader, png, picture, error);
     spng_ctx_free(png);
     return status;

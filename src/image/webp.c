@@ -48,9 +48,11 @@ static clipseg_status decode_frame(const struct picture_source *source, const We
     config.output.u.RGBA.rgba = out;
     config.output.u.RGBA.stride = (int)stride;
     config.output.u.RGBA.size = stride * (size_t)frame->height;
+    errno = 0; /* not every failed allocation has its code */
     code = WebPDecode(frame->fragment.bytes, frame->fragment.size, &config);
+    bool no_memory = code == VP8_STATUS_OUT_OF_MEMORY || (code != VP8_STATUS_OK && errno == ENOMEM);
     WebPFreeDecBuffer(&config.output);
-    if (code == VP8_STATUS_OUT_OF_MEMORY)
+    if (no_memory)
         return error_memory(error);
     return code == VP8_STATUS_OK
                ? CLIPSEG_OK

@@ -1,4 +1,6 @@
 /* png.c: writing PNG. */
+#include <errno.h>
+
 #include <spng.h>
 
 #include "base/error.h"
@@ -36,6 +38,7 @@ clipseg_status png_write(FILE *stream, enum png_layout layout, size_t width, siz
 
     if (!png)
         return error_memory(error);
+    errno = 0;
     if (width > INT32_MAX || height > INT32_MAX)
         code = SPNG_EWIDTH;
     else if ((code = spng_set_option(png, SPNG_IMG_COMPRESSION_LEVEL, 4)) == 0 &&
@@ -43,8 +46,10 @@ clipseg_status png_write(FILE *stream, enum png_layout layout, size_t width, siz
              (!palette || (code = set_palette(png, palette)) == 0))
         code = spng_encode_image(png, pixels, width * height * layouts[layout].bytes, SPNG_FMT_PNG,
                                  SPNG_ENCODE_FINALIZE);
+    int reason = errno;
     spng_ctx_free(png);
-    if (code == SPNG_EMEM)
+    if (code == SPNG_EMEM ||
+        (code && reason == ENOMEM)) /* of zlib's failures the library does not say which */
         return error_memory(error);
     return code ? error_set(error, CLIPSEG_ERROR_IO, "PNG cannot be written: %s", spng_strerror(code))
                 : CLIPSEG_OK;

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import sys
 
-from harness import MODEL, PICTURE, SOURCE, Skip, main
+from harness import CLIPSEG, MODEL, PICTURE, SOURCE, Skip, main
 
 BUILD = os.environ.get("CLIPSEG_BUILD", os.path.join(SOURCE, "build", "release"))
 
@@ -56,10 +56,82 @@ def test_a_pkg_config_project_links():
     environment = dict(os.environ, PKG_CONFIG_PATH=os.path.join(library_folder(prefix), "pkgconfig"))
     flags = subprocess.run(["pkg-config", "--cflags", "--libs", "clipseg"], check=True, capture_output=True, text=True,
                            env=environment).stdout
-    flags = flags.replace("/usr/local", prefix).split()
-    subprocess.run(["cc", "-Wall", "-Werror", os.path.join(SOURCE, "examples", "segment.c"), *flags, "-o", "example"],
-                   check=True)
+    assert prefix in flags and "/usr/local" not in flags, flags
+    subprocess.run(["cc", "-Wall", "-Werror", os.path.join(SOURCE, "examples", "segment.c"), *flags.split(), "-o",
+                    "example"], check=True)
     run("./example", prefix)
+
+
+def test_a_pkg_config_project_links_statically():
+    prefix = install()
+    environment = dict(os.environ, PKG_CONFIG_PATH=os.path.join(library_folder(prefix), "pkgconfig"))
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "--static", "clipseg"], check=True, capture_output=True,
+                           text=True, env=environment).stdout.replace("-lclipseg", "-l:libclipseg.a").split()
+    subprocess.run(["cc", os.path.join(SOURCE, "examples", "segment.c"), *flags, "-o", "example"], check=True)
+    run("./example", prefix)
+    assert "libclipseg" not in subprocess.run(["ldd", "example"], capture_output=True, text=True, check=True).stdout
+
+
+def test_the_debian_package_installs_runs_and_goes():
+    """Into a root of its own: unpacked, and by dpkg with a database of its own."""
+    if "sanitize" in BUILD or not shutil.which("dpkg-shlibdeps"):
+        raise Skip("no Debian packages are built here")
+    subprocess.run(["cpack", "--config", os.path.join(BUILD, "CPackConfig.cmake"), "-B", "packages"], check=True,
+                   stdout=subprocess.DEVNULL)
+    packages = [name for name in os.listdir("packages") if name.endswith(".deb")]
+    assert len(packages) == 1, packages
+    package = os.path.abspath(f"packages/{packages[0]}")
+
+    def field(name):
+        return subprocess.run(["dpkg-deb", "-f", package, name], check=True, capture_output=True, text=True).stdout
+    for library in ("libc6", "libjansson4", "libjpeg62-turbo", "libspng0", "libwebp7", "libutf8proc2"):
+        assert library in field("Depends"), field("Depends")
+    assert "@" in field("Maintainer") and field("Section").strip() == "graphics" and field("Description").count("\n") > 1
+
+    os.makedirs("root/var/lib/dpkg")
+    open("root/var/lib/dpkg/status", "w").close()
+    dpkg = ["dpkg", "--root=" + os.path.abspath("root"), "--force-depends", "--force-not-root", "--force-script-chrootless",
+            "--log=/dev/null"]
+    subprocess.run([*dpkg, "-i", package], check=True, capture_output=True, env=dict(os.environ, PATH=os.environ["PATH"] +
+                   ":/usr/sbin:/sbin"))
+    environment = dict(os.environ, CLIPSEG_MODEL=MODEL)
+    program = os.path.abspath("root/usr/bin/clipseg")
+    subprocess.run([program, "segment", PICTURE, "-p", "a glass", "-f", "figure,mask", "-o", "out"], check=True,
+                   env=environment)
+    assert len(os.listdir("out")) == 2, os.listdir("out")
+    for name in ("share/man/man1/clipseg.1", "share/bash-completion/completions/clipseg",
+                 "share/zsh/vendor-completions/_clipseg", "include/clipseg.h", "share/doc/clipseg/copyright"):
+        assert os.path.exists(f"root/usr/{name}") or os.path.exists(f"root/usr/{name}.gz"), name
+    subprocess.run([*dpkg, "-r", "clipseg"], check=True, capture_output=True, env=dict(os.environ, PATH=os.environ["PATH"] +
+                   ":/usr/sbin:/sbin"))
+    assert not os.path.exists("root/usr/bin/clipseg")
+
+
+def complete(words):
+    """What bash would offer behind these words."""
+    script = f"""
+source {SOURCE}/tools/completion/clipseg.bash
+PATH={os.path.dirname(os.path.abspath(CLIPSEG))}:$PATH
+COMP_WORDS=({" ".join(words)} "")
+COMP_WORDS[-1]={words[-1]!r}; unset "COMP_WORDS[${{#COMP_WORDS[@]}}-2]"; COMP_WORDS=("${{COMP_WORDS[@]}}")
+COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+_clipseg
+printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
+    return subprocess.run(["bash", "-c", script], check=True, capture_output=True, text=True).stdout.split()
+
+
+def test_bash_completes_commands_options_and_values():
+    assert "segment" in complete(["clipseg", "seg"]) and "tokenize" not in complete(["clipseg", "seg"])
+    assert {"--prompt", "--prompts", "--prompt-image"} <= set(complete(["clipseg", "segment", "--pro"]))
+    assert "avx2" in complete(["clipseg", "segment", "--cpu", "av"])
+    assert "segment" in complete(["clipseg", "help", "s"])
+
+
+def test_zsh_reads_its_completion():
+    if not shutil.which("zsh"):
+        raise Skip("zsh is not installed")
+    subprocess.run(["zsh", "-n", os.path.join(SOURCE, "tools", "completion", "_clipseg")], check=True)
 
 
 def test_the_manual_page_is_well_formed():

@@ -1,4 +1,5 @@
-/* fuzz_png.c: PNG pictures. Checksums are mended after most mutations, or nearly all inputs would end at them. */
+/* fuzz_png.c: PNG pictures. Checksums are mended after most mutations, or nearly all inputs would end at
+ * them. */
 #include <string.h>
 
 #include <zlib.h>

@@ -1,6 +1,7 @@
-/* decode_pictures.c: decode every file that stdin lists, one path per line, each in a process of its own, and print
- * what became of it as a line of JSON: pixels as SHA-256, or the refusal, with the time and memory that it took.
- * A program for tests: decode_pictures [MAX_PIXELS], or decode_pictures --ppm FILE for the pixels. */
+/* decode_pictures.c: decode every file that stdin lists, one path per line, each in a process of its own, and
+ * print what became of it as a line of JSON: pixels as SHA-256, or the refusal, with the time and memory that
+ * it took. A program for tests: decode_pictures [MAX_PIXELS], or decode_pictures --ppm FILE for the pixels.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +30,8 @@ static void print_verdict(const char *path, const clipseg_image_options *options
         sha256_hex(image.rgb, image.width * image.height * 3, digest);
         buffer_json_string(&text, "");
     }
-    printf("\"status\": %d, \"width\": %zu, \"height\": %zu, \"sha256\": \"%s\", \"error\": %s, ", status, image.width,
-           image.height, digest, text.data);
+    printf("\"status\": %d, \"width\": %zu, \"height\": %zu, \"sha256\": \"%s\", \"error\": %s, ", status,
+           image.width, image.height, digest, text.data);
     buffer_free(&text);
     clipseg_image_free(&image);
 }
@@ -53,8 +54,10 @@ static void judge(const char *path, const clipseg_image_options *options)
         exit(1);
     double seconds = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
                      1e-6 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
-    printf("%s\"signal\": %d, \"seconds\": %.3f, \"megabytes\": %.1f}\n", WIFEXITED(result) && !result ? "" : "{",
-           WIFSIGNALED(result) ? WTERMSIG(result) : WEXITSTATUS(result), seconds, (double)usage.ru_maxrss / 1024);
+    printf("%s\"signal\": %d, \"seconds\": %.3f, \"megabytes\": %.1f}\n",
+           WIFEXITED(result) && !result ? "" : "{",
+           WIFSIGNALED(result) ? WTERMSIG(result) : WEXITSTATUS(result), seconds,
+           (double)usage.ru_maxrss / 1024);
 }
 
 static int print_ppm(const char *path)
