@@ -91,7 +91,7 @@ static clipseg_status write_prompt_file(const struct picture_job *job, const str
     output_slug(slug, answer->prompt, job->result.prompts[answer->prompt]);
     clipseg_status status = open_named(&sink, job, format, slug, error);
     if (!status)
-        status = format->add(&sink.output, answer, error);
+        status = sink_add(&sink, answer, error);
     if (!status)
         status = sink_commit(&sink, job->text, error);
     sink_close(&sink);
@@ -108,11 +108,9 @@ static clipseg_status write_to(struct picture_job *job, const struct answer *ans
     for (size_t i = 0; !status && i < s->format_count; i++)
         if (s->formats[i]->per_prompt && (!chosen || chosen(s->formats[i]) == wanted))
             status = write_prompt_file(job, s->formats[i], answer, error);
-    for (size_t i = 0; !status && i < job->sink_count; i++) {
-        const struct format *format = job->sinks[i].format;
-        if (format->add && (!chosen || chosen(format) == wanted))
-            status = format->add(&job->sinks[i].output, answer, error);
-    }
+    for (size_t i = 0; !status && i < job->sink_count; i++)
+        if (!chosen || chosen(job->sinks[i].format) == wanted)
+            status = sink_add(&job->sinks[i], answer, error);
     return status;
 }
 

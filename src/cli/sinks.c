@@ -7,6 +7,17 @@
 #include "base/error.h"
 #include "cli/inputs.h"
 
+/* A writer knows its stream only; the reader of the message wants to know the file. */
+static clipseg_status with_path(const struct sink *sink, clipseg_status status, clipseg_error *error)
+{
+    char reason[512];
+
+    if (status != CLIPSEG_ERROR_IO || !error)
+        return status;
+    snprintf(reason, sizeof reason, "%.500s", error->text);
+    return error_set(error, status, "%s: %s", sink->file.path ? sink->file.path : "stdout", reason);
+}
+
 clipseg_status sink_open(struct sink *sink, const struct result *result, const struct format *format,
                          const char *path, clipseg_error *error)
 {
@@ -22,8 +33,14 @@ clipseg_status sink_open(struct sink *sink, const struct result *result, const s
         sink->output.stream = sink->file.stream;
     }
     if (!status && format->begin)
-        status = format->begin(&sink->output, error);
+        status = with_path(sink, format->begin(&sink->output, error), error);
     return status;
+}
+
+clipseg_status sink_add(struct sink *sink, const struct answer *answer, clipseg_error *error)
+{
+    return sink->format->add ? with_path(sink, sink->format->add(&sink->output, answer, error), error)
+                             : CLIPSEG_OK;
 }
 
 static clipseg_status keep_text(struct sink *sink, struct buffer *text, clipseg_error *error)
@@ -39,7 +56,8 @@ static clipseg_status keep_text(struct sink *sink, struct buffer *text, clipseg_
 
 clipseg_status sink_commit(struct sink *sink, struct buffer *text, clipseg_error *error)
 {
-    clipseg_status status = sink->format->end ? sink->format->end(&sink->output, error) : CLIPSEG_OK;
+    clipseg_status status =
+        sink->format->end ? with_path(sink, sink->format->end(&sink->output, error), error) : CLIPSEG_OK;
 
     if (status)
         return status;

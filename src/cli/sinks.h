@@ -19,6 +19,9 @@ struct sink {
 clipseg_status sink_open(struct sink *sink, const struct result *result, const struct format *format,
                          const char *path, clipseg_error *error);
 
+/* One answer more. */
+clipseg_status sink_add(struct sink *sink, const struct answer *answer, clipseg_error *error);
+
 /* End the format and make the file appear; what went to memory is appended to `text` (NULL with a path). */
 clipseg_status sink_commit(struct sink *sink, struct buffer *text, clipseg_error *error);
 

@@ -88,6 +88,20 @@ static clipseg_status read_frame(const struct picture_source *source, const WebP
     return status;
 }
 
+/* Old versions of libwebp crash when memory runs out in the middle. So ask beforehand for what they may need.
+ */
+static bool memory_suffices(size_t width, size_t height)
+{
+    size_t pixels, bytes;
+    void *probe = size_multiply(width, height, &pixels) && size_multiply(pixels, 8, &bytes) &&
+                          size_add(bytes, (size_t)1 << 20, &bytes)
+                      ? memory_aligned(bytes, 1)
+                      : NULL;
+
+    free(probe);
+    return probe != NULL;
+}
+
 static clipseg_status read_first(const struct picture_source *source, const WebPDemuxer *demuxer,
                                  struct picture *picture, clipseg_error *error)
 {
@@ -99,6 +113,8 @@ static clipseg_status read_first(const struct picture_source *source, const WebP
 
     if (status)
         return status;
+    if (!memory_suffices(width, height))
+        return error_memory(error);
     if (!WebPDemuxGetFrame(demuxer, 1, &frame))
         return picture_damaged(source, "WebP", UNKNOWN_PLACE, "no frame", error);
     status = frame.complete

@@ -1,5 +1,6 @@
 /* png.c: writing PNG. */
 #include <errno.h>
+#include <string.h>
 
 #include <spng.h>
 
@@ -51,6 +52,7 @@ clipseg_status png_write(FILE *stream, enum png_layout layout, size_t width, siz
     if (code == SPNG_EMEM ||
         (code && reason == ENOMEM)) /* of zlib's failures the library does not say which */
         return error_memory(error);
-    return code ? error_set(error, CLIPSEG_ERROR_IO, "PNG cannot be written: %s", spng_strerror(code))
+    return code ? error_set(error, CLIPSEG_ERROR_IO, "cannot be written: %s",
+                            code == SPNG_IO_ERROR ? strerror(reason) : spng_strerror(code))
                 : CLIPSEG_OK;
 }

@@ -1,5 +1,5 @@
-/* failing_close.c: a library for LD_PRELOAD in which a file that is written turns out to be bad when it is closed, as on a
- * network drive: the first fclose of a stream on a regular file says EIO. */
+/* failing_close.c: a library for LD_PRELOAD in which a file that is written turns out to be bad when it is
+ * closed, as on a network drive: the first fclose of a stream on a regular file says EIO. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>

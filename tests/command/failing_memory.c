@@ -1,8 +1,9 @@
-/* failing_memory.c: a library for LD_PRELOAD that runs a program once for every allocation it makes, and lets that one
- * fail: FAILING="FIRST STEP" in the environment: from the FIRST on, but of libjansson's, which makes thousands of the same
- * kind for one vocabulary, only every STEP-th. A copy of the process is made before main, so a run costs little more than
- * the program's own work. Prints a line of JSON per run on stdout:
- *   {"n": which, "exit": code, "signal": 0, "leaked": blocks, "leak": where one was allocated, "failed": where it failed}
+/* failing_memory.c: a library for LD_PRELOAD that runs a program once for every allocation it makes, and lets
+ * that one fail: FAILING="FIRST STEP" in the environment: from the FIRST on, but of libjansson's, which makes
+ * thousands of the same kind for one vocabulary, only every STEP-th. A copy of the process is made before
+ * main, so a run costs little more than the program's own work. Prints a line of JSON per run on stdout:
+ *   {"n": which, "exit": code, "signal": 0, "leaked": blocks, "leak": where one was allocated, "failed":
+ * where it failed}
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -222,10 +223,11 @@ static void prepare(struct outcome *shared, size_t n)
 
 static void print_outcome(const struct outcome *shared, size_t n, int status)
 {
-    dprintf(STDOUT_FILENO,
-            "{\"n\": %zu, \"exit\": %d, \"signal\": %d, \"leaked\": %zu, \"leak\": \"%s\", \"failed\": \"%s\"}\n", n,
-            WIFEXITED(status) ? WEXITSTATUS(status) : -1, WIFSIGNALED(status) ? WTERMSIG(status) : 0, shared->leaked,
-            shared->leak, shared->failed);
+    dprintf(
+        STDOUT_FILENO,
+        "{\"n\": %zu, \"exit\": %d, \"signal\": %d, \"leaked\": %zu, \"leak\": \"%s\", \"failed\": \"%s\"}\n",
+        n, WIFEXITED(status) ? WEXITSTATUS(status) : -1, WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+        shared->leaked, shared->leak, shared->failed);
 }
 
 __attribute__((constructor)) static void run_again_and_again(void)
@@ -236,7 +238,8 @@ __attribute__((constructor)) static void run_again_and_again(void)
     if (!range || sscanf(range, "%zu %zu", &first, &step) != 2 || !step)
         return;
     unsetenv("FAILING");
-    struct outcome *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct outcome *shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED)
         _exit(99);
     for (size_t n = 0; n <= last; n = n ? n + 1 : first) {
