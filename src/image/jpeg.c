@@ -17,7 +17,7 @@
  * kilobytes can cost minutes. Encoders write ten or so. */
 #define MOST_SCANS 500
 #define LEAST_SCANS 32
-#define MOST_VISITS ((size_t)1 << 32) /* pixels times scans */
+#define MOST_VISITS ((size_t)1 << 29) /* pixels times scans: half a second */
 
 struct decoding {
     struct jpeg_decompress_struct jpeg;
