@@ -12,8 +12,6 @@
 #include "base/memory.h"
 #include "output/simplify.h"
 
-#define BAND 16 /* rows */
-
 /* Where a hole's ray ends. */
 struct cut {
     size_t hole;  /* ring */
@@ -24,8 +22,8 @@ struct cut {
     double along; /* 0..1 on the edge */
 };
 
-/* Edges by the bands of rows that they touch. */
-struct bands {
+/* Edges by the lines between rows of pixels that they touch. */
+struct lines {
     size_t count;
     size_t *starts; /* [count + 1] into items */
     struct edge {
@@ -38,48 +36,48 @@ static const struct corner *corner_of(const struct contours *c, size_t ring, siz
     return &c->corners[c->rings[ring].first + index % c->rings[ring].count];
 }
 
-static void band_range(const struct contours *c, size_t ring, size_t index, size_t *from, size_t *to)
+static void line_range(const struct contours *c, size_t ring, size_t index, size_t *from, size_t *to)
 {
     const struct corner *a = corner_of(c, ring, index), *b = corner_of(c, ring, index + 1);
 
-    *from = (size_t)(a->y < b->y ? a->y : b->y) / BAND;
-    *to = (size_t)(a->y < b->y ? b->y : a->y) / BAND;
+    *from = (size_t)(a->y < b->y ? a->y : b->y);
+    *to = (size_t)(a->y < b->y ? b->y : a->y);
 }
 
-static bool bands_create(struct bands *bands, const struct contours *c)
+static bool lines_create(struct lines *lines, const struct contours *c)
 {
     size_t from, to, total = 0;
 
-    bands->count = 0;
+    lines->count = 0;
     for (size_t i = 0; i < c->corner_count; i++)
-        bands->count = size_max(bands->count, (size_t)c->corners[i].y / BAND + 1);
-    bands->starts = memory_zeroed(bands->count + 2, sizeof *bands->starts);
-    if (!bands->starts)
+        lines->count = size_max(lines->count, (size_t)c->corners[i].y + 1);
+    lines->starts = memory_zeroed(lines->count + 2, sizeof *lines->starts);
+    if (!lines->starts)
         return false;
     for (size_t r = 0; r < c->ring_count; r++)
         for (size_t i = 0; i < c->rings[r].count; i++) {
-            band_range(c, r, i, &from, &to);
+            line_range(c, r, i, &from, &to);
             total += to - from + 1;
-            for (size_t band = from; band <= to; band++)
-                bands->starts[band + 2]++;
+            for (size_t line = from; line <= to; line++)
+                lines->starts[line + 2]++;
         }
-    for (size_t band = 2; band < bands->count + 2; band++)
-        bands->starts[band] += bands->starts[band - 1];
-    bands->items = memory_zeroed(total, sizeof *bands->items);
-    for (size_t r = 0; bands->items && r < c->ring_count; r++)
+    for (size_t line = 2; line < lines->count + 2; line++)
+        lines->starts[line] += lines->starts[line - 1];
+    lines->items = memory_zeroed(total, sizeof *lines->items);
+    for (size_t r = 0; lines->items && r < c->ring_count; r++)
         for (size_t i = 0; i < c->rings[r].count; i++) {
-            band_range(c, r, i, &from, &to);
-            for (size_t band = from; band <= to; band++)
-                bands->items[bands->starts[band + 1]++] = (struct edge){r, i};
+            line_range(c, r, i, &from, &to);
+            for (size_t line = from; line <= to; line++)
+                lines->items[lines->starts[line + 1]++] = (struct edge){r, i};
         }
-    return bands->items != NULL;
+    return lines->items != NULL;
 }
 
-static void bands_free(struct bands *bands)
+static void lines_free(struct lines *lines)
 {
-    free(bands->starts);
-    free(bands->items);
-    *bands = (struct bands){0};
+    free(lines->starts);
+    free(lines->items);
+    *lines = (struct lines){0};
 }
 
 /* The leftmost corner, of several the uppermost. */
@@ -97,14 +95,14 @@ static size_t leftmost(const struct contours *c, size_t ring)
 
 /* The ray from a hole's leftmost corner to the nearest edge; with same_part only to edges of the hole's part.
  */
-static struct cut find_cut(const struct contours *c, const struct bands *bands, size_t hole, bool same_part)
+static struct cut find_cut(const struct contours *c, const struct lines *lines, size_t hole, bool same_part)
 {
     struct cut cut = {.hole = hole, .start = leftmost(c, hole), .ring = hole, .x = -1.0};
     const struct corner *v = corner_of(c, hole, cut.start);
-    size_t band = (size_t)v->y / BAND;
+    size_t line = (size_t)v->y;
 
-    for (size_t i = bands->starts[band]; i < bands->starts[band + 1]; i++) {
-        const struct edge *e = &bands->items[i];
+    for (size_t i = lines->starts[line]; i < lines->starts[line + 1]; i++) {
+        const struct edge *e = &lines->items[i];
         const struct corner *a = corner_of(c, e->ring, e->index), *b = corner_of(c, e->ring, e->index + 1);
         if (e->ring == hole || a->y == b->y || (same_part && c->rings[e->ring].part != c->rings[hole].part) ||
             (a->y < v->y && b->y < v->y) || (a->y > v->y && b->y > v->y))
@@ -124,12 +122,12 @@ static struct cut find_cut(const struct contours *c, const struct bands *bands, 
 /* Which outer ring is around every hole: where the rays from hole to hole end. */
 static bool find_parts(struct contours *c)
 {
-    struct bands bands = {0};
+    struct lines lines = {0};
     size_t *next = memory_zeroed(c->ring_count, sizeof *next);
-    bool done = next && bands_create(&bands, c);
+    bool done = next && lines_create(&lines, c);
 
     for (size_t r = 0; done && r < c->ring_count; r++)
-        next[r] = c->rings[r].area < 0 ? find_cut(c, &bands, r, false).ring : r;
+        next[r] = c->rings[r].area < 0 ? find_cut(c, &lines, r, false).ring : r;
     for (size_t r = 0; done && r < c->ring_count; r++) {
         size_t end = r;
         while (next[end] != end)
@@ -140,7 +138,7 @@ static bool find_parts(struct contours *c)
         }
         c->rings[r].part = end;
     }
-    bands_free(&bands);
+    lines_free(&lines);
     free(next);
     return done;
 }
@@ -241,13 +239,13 @@ static void walk_part(struct around *w, size_t outer)
 static bool find_cuts(struct around *w)
 {
     const struct contours *c = w->contours;
-    struct bands bands = {0};
-    bool done = bands_create(&bands, c);
+    struct lines lines = {0};
+    bool done = lines_create(&lines, c);
 
     for (size_t r = 0; done && r < c->ring_count; r++)
         if (c->rings[r].area < 0)
-            w->cuts[w->cut_count++] = find_cut(c, &bands, r, true);
-    bands_free(&bands);
+            w->cuts[w->cut_count++] = find_cut(c, &lines, r, true);
+    lines_free(&lines);
     qsort(w->cuts, w->cut_count, sizeof *w->cuts, by_place);
     for (size_t i = 0; i < w->cut_count; i++)
         w->first_cut[w->cuts[i].ring + 1]++;

@@ -17,7 +17,7 @@ void thumbnail_rgb(const clipseg_image *image, size_t width, size_t height, uint
         for (size_t x = 0; x < width; x++) {
             size_t top = y * image->height / height, bottom = (y + 1) * image->height / height;
             size_t left = x * image->width / width, right = (x + 1) * image->width / width;
-            uint64_t sum[3] = {0}, count = (bottom - top) * (right - left);
+            uint64_t sum[3] = {0}, count = size_max(1, (bottom - top) * (right - left));
             for (size_t v = top; v < bottom; v++) {
                 const uint8_t *row = image->rgb + 3 * (v * image->width + left);
                 for (size_t i = 0; i < 3 * (right - left); i += 3)
