@@ -53,6 +53,12 @@ clipseg_status prelabel_check(struct prelabel *p, clipseg_error *error)
     return CLIPSEG_OK;
 }
 
+bool prelabel_may_label(const struct prelabel *p, const char *status)
+{
+    return p->overwrite || !status || !strcmp(status, "UNLABELED") ||
+           (p->replace_prelabeled && !strcmp(status, "PRELABELED"));
+}
+
 static clipseg_status check(struct prelabel *p, clipseg_error *error)
 {
     if (p->refine && strcmp(p->refine, "off") != 0)

@@ -28,6 +28,9 @@ clipseg_status prelabel_set_shard(void *target, const char *value, clipseg_error
 /* What is common to labelling and fetching. Errors: USAGE. */
 clipseg_status prelabel_check(struct prelabel *p, clipseg_error *error);
 
+/* May a label of this status be replaced? NULL: there is none. */
+bool prelabel_may_label(const struct prelabel *p, const char *status);
+
 /* prelabel_segments.c: the run; the exit code. */
 int prelabel_segments(struct prelabel *p);
 
@@ -48,6 +51,10 @@ clipseg_status sample_picture(struct segments *segments, const char *url, const 
 /* ---- prelabel_journal.c: which labels were put, for a run that continues. Threads share it. */
 
 struct label_journal;
+
+/* All that a label depends on. base: the service's address. */
+uint64_t label_journal_key(const struct prelabel *p, const char *base,
+                           const struct segments_dataset *dataset);
 
 /* Open it at `path` ("": in $XDG_STATE_HOME, called by `key`); one of another key is begun anew. key: all
  * that a label depends on. Errors: IO, MEMORY. */

@@ -24,6 +24,24 @@ struct label_journal {
     pthread_mutex_t lock;
 };
 
+/* FNV-1a. */
+uint64_t label_journal_key(const struct prelabel *p, const char *base, const struct segments_dataset *dataset)
+{
+    struct buffer text = {0};
+    uint64_t hash = 0xcbf29ce484222325U;
+    const char *model = p->choice.model ? p->choice.model : getenv("CLIPSEG_MODEL");
+
+    buffer_format(&text, "%s|%s|%s|%.9g|%zu|%s|%d%d|%zu/%zu", base, p->dataset, p->labelset, p->threshold,
+                  p->input_size, model ? model : "demo", p->overwrite, p->replace_prelabeled, p->shard,
+                  p->shards);
+    for (size_t i = 0; i < dataset->count; i++)
+        buffer_format(&text, "|%u %s", dataset->categories[i].id, dataset->categories[i].name);
+    for (size_t i = 0; i < text.size; i++)
+        hash = (hash ^ (unsigned char)text.data[i]) * 0x100000001b3U;
+    buffer_free(&text);
+    return hash;
+}
+
 static char *default_path(uint64_t key)
 {
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");

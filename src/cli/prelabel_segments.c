@@ -198,13 +198,6 @@ static clipseg_status make_bitmap(struct job *job, clipseg_error *error)
 
 /* ---- from bitmap to label */
 
-/* May this label be replaced? */
-static bool may_label(const struct prelabel *p, const char *status)
-{
-    return p->overwrite || !status || !strcmp(status, "UNLABELED") ||
-           (p->replace_prelabeled && !strcmp(status, "PRELABELED"));
-}
-
 /* Somebody may have labelled it since the list was fetched; or we did, and were interrupted before we knew.
  */
 static clipseg_status look_again(struct job *job, bool *free_to_go, bool *ours, clipseg_error *error)
@@ -222,7 +215,7 @@ static clipseg_status look_again(struct job *job, bool *free_to_go, bool *ours, 
     status = segments_get_label(&job->worker->segments, job->sample->uuid, p->labelset, &label, error);
     if (!status) {
         *ours = bitmap && label.bitmap && !strcmp(label.bitmap, bitmap);
-        *free_to_go = !*ours && may_label(p, label.status);
+        *free_to_go = !*ours && prelabel_may_label(p, label.status);
     }
     segments_label_free(&label);
     return status;
@@ -420,7 +413,7 @@ static clipseg_status choose_samples(struct run *r, clipseg_error *error)
         bool known = r->journal && label_journal_has(r->journal, sample->uuid, &bitmap);
         if (known)
             r->before++;
-        else if (!bitmap && !may_label(p, sample->status))
+        else if (!bitmap && !prelabel_may_label(p, sample->status))
             r->left_alone++;
         else if (!p->limit || r->chosen_count < p->limit)
             r->chosen[r->chosen_count++] = i;
@@ -431,25 +424,6 @@ static clipseg_status choose_samples(struct run *r, clipseg_error *error)
     r->with = memory_zeroed(r->dataset.count + 1, sizeof *r->with);
     r->names = sample_names(&r->samples, false);
     return r->outcomes && r->requests && r->pixels && r->with && r->names ? CLIPSEG_OK : error_memory(error);
-}
-
-/* All that a label depends on: FNV-1a. */
-static uint64_t run_key(const struct run *r, const char *base)
-{
-    struct buffer text = {0};
-    uint64_t hash = 0xcbf29ce484222325U;
-    const struct prelabel *p = r->p;
-    const char *model = p->choice.model ? p->choice.model : getenv("CLIPSEG_MODEL");
-
-    buffer_format(&text, "%s|%s|%s|%.9g|%zu|%s|%d%d|%zu/%zu", base, p->dataset, p->labelset, p->threshold,
-                  p->input_size, model ? model : "demo", p->overwrite, p->replace_prelabeled, p->shard,
-                  p->shards);
-    for (size_t i = 0; i < r->dataset.count; i++)
-        buffer_format(&text, "|%u %s", r->dataset.categories[i].id, r->dataset.categories[i].name);
-    for (size_t i = 0; i < text.size; i++)
-        hash = (hash ^ (unsigned char)text.data[i]) * 0x100000001b3U;
-    buffer_free(&text);
-    return hash;
 }
 
 static clipseg_status ask_service(struct run *r, clipseg_error *error)
@@ -471,7 +445,8 @@ static clipseg_status ask_service(struct run *r, clipseg_error *error)
     if (!status)
         status = segments_get_samples(&segments, p->dataset, &query, &r->samples, error);
     if (!status && !p->dry_run)
-        status = label_journal_open(&r->journal, p->journal_path, run_key(r, segments.base), error);
+        status = label_journal_open(&r->journal, p->journal_path,
+                                    label_journal_key(p, segments.base, &r->dataset), error);
     segments_close(&segments);
     return status ? status : choose_samples(r, error);
 }
