@@ -66,6 +66,17 @@ static clipseg_status mark_file(const char *path, const clipseg_image *image,
     return status;
 }
 
+/* Is anything at least half inside? */
+static bool is_marked(const clipseg_image *image, const uint8_t *mask)
+{
+    const uint8_t *marks = mask ? mask : image->alpha;
+
+    for (size_t i = 0; marks && i < image->width * image->height; i++)
+        if (marks[i] >= 128)
+            return true;
+    return !marks;
+}
+
 clipseg_status visual_embed(const char *value, unsigned prepare, clipseg_session *session,
                             const clipseg_image_options *options, float *embedding, uint8_t *shown,
                             clipseg_error *error)
@@ -90,6 +101,9 @@ clipseg_status visual_embed(const char *value, unsigned prepare, clipseg_session
         else
             status = mark_file(end + 1, &image, &with_alpha, mask, error);
     }
+    if (!status && !is_marked(&image, mask))
+        status = error_set(error, CLIPSEG_ERROR_USAGE,
+                           "%s: the object's mask is empty; want white (or opaque) where it is", value);
     if (!status)
         status = clipseg_session_embed_object(session, &image, mask, prepare, embedding, shown, error);
     free(path);

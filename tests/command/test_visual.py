@@ -127,7 +127,7 @@ def test_regions_are_checked():
     check_failure(clipseg("segment", PICTURE, "--prompt-image", f"{PICTURE}@nothing.png"), 5, "nothing.png")
     check_failure(clipseg("segment", PICTURE, "--prompt-image", "nothing.png@1,2,3,4"), 5, "nothing.png")
     Image.new("L", (120, 90)).save("empty.png")
-    check_failure(clipseg("segment", PICTURE, "--prompt-image", f"{PICTURE}@empty.png"), 2, "empty")
+    check_failure(clipseg("segment", PICTURE, "--prompt-image", f"{PICTURE}@empty.png"), 2, "empty.png", "is empty")
     check_failure(clipseg("segment", PICTURE, "-p", "x", "--prepare", "crop,glow"), 2, "darken")
 
 
