@@ -74,6 +74,23 @@ static clipseg_status set_label_rule(void *target, const char *value, clipseg_er
     return CLIPSEG_OK;
 }
 
+static clipseg_status set_cutout_colour(void *target, const char *value, clipseg_error *error)
+{
+    struct segment *s = target;
+    const char *digits = !strcmp(value, "white")   ? "ffffff"
+                         : !strcmp(value, "black") ? "000000"
+                                                   : value + (*value == '#');
+    unsigned long colour = strtoul(digits, NULL, 16);
+
+    if (strlen(digits) != 6 || strspn(digits, "0123456789abcdefABCDEF") != 6)
+        return error_set(error, CLIPSEG_ERROR_USAGE, "--cutout-on %.40s: want #rrggbb, black or white",
+                         value);
+    for (size_t c = 0; c < 3; c++)
+        s->cutout_colour[c] = (uint8_t)(colour >> (16 - 8 * c));
+    s->cutout_on_colour = true;
+    return CLIPSEG_OK;
+}
+
 #define MOST_OPTIONS 64
 
 /* What to look for. */
@@ -112,6 +129,16 @@ static size_t add_prompt_options(struct segment *s, struct option *all)
 static size_t add_mask_options(struct segment *s, struct option *all)
 {
     const struct option options[] = {
+        {0, "refine", "off|fast|best",
+         "how masks are brought to the picture's size: along its edges (fast, the default; best looks more "
+         "closely), or off: bilinearly",
+         OPTION_CALL, &s->refine, refine_set_mode},
+        {0, "trust", "X", "in the model's outline against the picture's edges, 0 to 4; default 0.8",
+         OPTION_CALL, &s->refine, refine_set_trust},
+        {0, "contrast", "X", "of refined borders, 1 (soft) to 64 (hard); default 8", OPTION_CALL, &s->refine,
+         refine_set_contrast},
+        {0, "cutout-on", "COLOUR", "put cut-outs on #rrggbb, black or white; default: transparent",
+         OPTION_CALL, s, set_cutout_colour},
         {0, "label-rule", "NAME",
          "who owns a pixel of a label map: guide (the most probable prompt above the threshold; default) or "
          "authors (a prompt \"background\" counts three times, no threshold)",
@@ -151,7 +178,8 @@ static clipseg_status parse(struct segment *s, int *count, char **arguments, cli
          "single result to stdout",
          OPTION_TEXT, &s->output, NULL},
         {'f', "format", "LIST",
-         "overlay, mask, heatmap, labels, figure, report, npy, npz, npz-compressed, json; for annotation "
+         "overlay, mask, cutout, heatmap, labels, figure, report, npy, npz, npz-compressed, json; for "
+         "annotation "
          "tools coco, "
          "coco-polygons, coco-results, yolo, labelme, labelme-masks, labelstudio, labelstudio-polygons, "
          "cvat, "
@@ -169,8 +197,6 @@ static clipseg_status parse(struct segment *s, int *count, char **arguments, cli
          OPTION_SIZE, &s->input_size, NULL},
         {0, "max-pixels", "N", "refuse larger pictures; default 178956970", OPTION_SIZE, &s->max_pixels,
          NULL},
-        {0, "refine", "off", "how masks are brought to the picture's size: off enlarges bilinearly",
-         OPTION_TEXT, &s->refine, NULL},
         {0, "skip-existing", NULL, "leave out pictures whose results are all there", OPTION_FLAG,
          &s->skip_existing, NULL},
         {0, "shard", "I/N",
@@ -231,8 +257,6 @@ static clipseg_status check(struct segment *s, clipseg_error *error)
     bool files = s->format_count > 0;
     clipseg_status status;
 
-    if (s->refine && strcmp(s->refine, "off") != 0)
-        return error_set(error, CLIPSEG_ERROR_USAGE, "--refine %.40s: want off", s->refine);
     if (s->threshold != -1.0 && (s->threshold < 0.0 || s->threshold > 1.0))
         return error_set(error, CLIPSEG_ERROR_USAGE, "--threshold %g: want 0 to 1", s->threshold);
     if (!(s->tolerance >= 0.0 && s->tolerance <= 1000.0))

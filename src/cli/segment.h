@@ -8,11 +8,13 @@
 #include "cli/command.h"
 #include "cli/inputs.h"
 #include "cli/query.h"
+#include "cli/refine_choice.h"
 #include "cli/sinks.h"
 #include "cli/video.h"
 #include "kernels/kernels.h"
 #include "output/output.h"
 #include "segment/label_map.h"
+#include "segment/refine/labels.h"
 #include "segment/shape.h"
 
 #define MOST_FORMATS 32
@@ -25,7 +27,10 @@ struct segment {
     struct label_rule labels; /* its threshold is set with the others */
     const struct format *formats[MOST_FORMATS];
     size_t format_count;
-    const char *output, *list, *refine;
+    const char *output, *list;
+    clipseg_refine_options refine;
+    uint8_t cutout_colour[3];
+    bool cutout_on_colour;
     double threshold; /* negative: each format's own */
     double tolerance;
     double band, min_presence;
@@ -74,10 +79,13 @@ struct picture_job {
     float threshold;              /* what counts as inside, before masks are reshaped */
     struct query_answers answers; /* those before its `first` are written already */
     float *probability;           /* [height, width], NULL when no format needs it */
+    uint8_t *alpha;               /* [height, width], likewise */
+    clipseg_refiner *refiner;
     struct label_map labels;
+    struct label_margins margins;        /* of a refined label map */
     struct sink sinks[MOST_FORMATS + 1]; /* formats with one file per picture, and --json */
     size_t sink_count;
-    bool writing;
+    bool writing, masks_wanted; /* masks of single prompts, not only the label map */
 };
 
 /* Load the picture. The job is valid (for picture_free) whatever the result; it must stay where it is.

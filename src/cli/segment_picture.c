@@ -11,6 +11,7 @@
 #include "cli/dataset.h"
 #include "cli/segment.h"
 #include "segment/enlarge.h"
+#include "segment/refine/refiner.h"
 
 static void begin_job(struct picture_job *job, struct segment *segment, size_t worker,
                       const struct input *input, struct buffer *text)
@@ -30,6 +31,7 @@ static void begin_job(struct picture_job *job, struct segment *segment, size_t w
                                   .prompts = segment->titles,
                                   .categories = segment->categories,
                                   .tolerance = segment->tolerance,
+                                  .cutout_colour = segment->cutout_on_colour ? segment->cutout_colour : NULL,
                                   .size = clipseg_session_logits_size(job->session),
                                   .threshold = job->threshold};
     job->result.soft = segment->shape.feather.value > 0.0;
@@ -134,26 +136,50 @@ static clipseg_status begin_labels(struct picture_job *job, clipseg_error *error
     if (job->result.prompt_count >= LABEL_UNDECIDED)
         return error_set(error, CLIPSEG_ERROR_USAGE, "a label map has room for %d prompts",
                          LABEL_UNDECIDED - 1);
-    return label_map_begin(&job->labels, job->image.width * job->image.height, &rule, error);
+    /* what is undecided is the model's to say, so a map with an unlabelled band is not refined */
+    if (job->refiner->options.mode == CLIPSEG_REFINE_OFF || rule.band > 0.0f)
+        return label_map_begin(&job->labels, job->image.width * job->image.height, &rule, error);
+    /* all labels are refined together, when all have been seen; the background is one of them */
+    const struct label_rule together = {.background_weight = 1.0f};
+    clipseg_status status = label_margins_begin(&job->margins, job->result.size, &rule, error);
+    return status ? status
+                  : label_map_begin(&job->labels, job->image.width * job->image.height, &together, error);
+}
+
+/* Memory for masks, and what has to be known about the picture to refine them. */
+static clipseg_status begin_masks(struct picture_job *job, bool need_probability, bool need_alpha,
+                                  clipseg_error *error)
+{
+    const clipseg_refine_options options = refine_chosen(&job->segment->refine);
+    size_t pixels = job->image.width * job->image.height;
+
+    if (need_probability)
+        job->probability = memory_aligned(pixels, sizeof *job->probability);
+    if (need_alpha)
+        job->alpha = memory_aligned(pixels, 1);
+    if ((need_probability && !job->probability) || (need_alpha && !job->alpha))
+        return error_memory(error);
+    if (!need_probability)
+        return CLIPSEG_OK;
+    return refiner_create(&job->refiner, job->segment->kernels, job->pool, &job->image, job->result.size,
+                          &options, error);
 }
 
 /* What the chosen formats need, and their files for the whole picture. */
 static clipseg_status begin_writing(struct picture_job *job, clipseg_error *error)
 {
     const struct segment *s = job->segment;
-    bool need_probability = s->json || s->want_labels, need_labels = s->want_labels;
+    bool need_masks = s->json, need_labels = s->want_labels, need_alpha = false;
     clipseg_status status = CLIPSEG_OK;
 
     job->writing = true;
     for (size_t i = 0; i < s->format_count; i++) {
-        need_probability =
-            need_probability || s->formats[i]->needs_probability || s->formats[i]->needs_labels;
+        need_masks = need_masks || s->formats[i]->needs_probability || s->formats[i]->needs_alpha;
         need_labels = need_labels || s->formats[i]->needs_labels;
+        need_alpha = need_alpha || s->formats[i]->needs_alpha;
     }
-    if (need_probability) {
-        job->probability = memory_aligned(job->image.width * job->image.height, sizeof *job->probability);
-        status = job->probability ? CLIPSEG_OK : error_memory(error);
-    }
+    job->masks_wanted = need_masks;
+    status = begin_masks(job, need_masks || need_labels, need_alpha, error);
     if (!status && need_labels)
         status = begin_labels(job, error);
     for (size_t i = 0; !status && i < s->format_count; i++)
@@ -164,13 +190,71 @@ static clipseg_status begin_writing(struct picture_job *job, clipseg_error *erro
     return status;
 }
 
-/* Enlarge one map of logits into job->probability. */
+/* One map of logits to job->probability, bilinearly. */
 static clipseg_status enlarge_map(const struct picture_job *job, const float *logits, clipseg_error *error)
 {
-    const struct segment *s = job->segment;
+    return enlarge(job->segment->kernels, job->pool, logits, job->result.size, job->image.width,
+                   job->image.height, job->probability, error);
+}
 
-    return enlarge(s->kernels, job->pool, logits, job->result.size, job->image.width, job->image.height,
-                   job->probability, error);
+/* One map of logits to job->probability and job->alpha, as --refine says. */
+static clipseg_status refine_map(const struct picture_job *job, const float *logits, clipseg_error *error)
+{
+    const struct refined out = {.probability = job->probability, .alpha = job->alpha};
+
+    return refiner_mask(job->refiner, logits, job->threshold, &out, error);
+}
+
+/* What one answer has to say about the label map; job->probability is used for it. */
+static clipseg_status add_to_labels(struct picture_job *job, const struct answer *answer,
+                                    clipseg_error *error)
+{
+    uint16_t label = (uint16_t)(answer->prompt + 1);
+    clipseg_status status = CLIPSEG_OK;
+
+    if (job->margins.side) {
+        label_margins_add(&job->margins, label, answer->logits);
+    } else if (job->labels.labels) {
+        status = enlarge_map(job, answer->logits, error);
+        if (!status)
+            label_map_add(&job->labels, label, job->probability);
+    }
+    return status;
+}
+
+static clipseg_status add_background(struct picture_job *job, const float *logits, clipseg_error *error)
+{
+    clipseg_status status = CLIPSEG_OK;
+
+    if (job->margins.side) {
+        label_margins_background(&job->margins, logits);
+    } else {
+        status = enlarge_map(job, logits, error);
+        if (!status)
+            label_map_background(&job->labels, job->probability);
+    }
+    return status;
+}
+
+/* When all answers have been seen. */
+static clipseg_status finish_labels(struct picture_job *job, clipseg_error *error)
+{
+    clipseg_status status = CLIPSEG_OK;
+
+    if (job->margins.side)
+        status = label_margins_refine(&job->margins, job->refiner, &job->labels, job->probability, error);
+    if (!status && job->labels.labels) {
+        label_map_end(&job->labels);
+        job->result.labels = job->labels.labels;
+    }
+    return status;
+}
+
+/* A reshaped mask is its own coverage. */
+static void reshape_alpha(struct picture_job *job)
+{
+    for (size_t i = 0; job->alpha && i < job->image.width * job->image.height; i++)
+        job->alpha[i] = (uint8_t)(job->probability[i] * 255.0f + 0.5f);
 }
 
 static bool shows_probability(const struct format *format)
@@ -185,14 +269,14 @@ static clipseg_status write_answer(struct picture_job *job, struct answer *answe
     bool shaped = shape_wanted(&s->shape);
     clipseg_status status = CLIPSEG_OK;
 
-    if (job->labels.labels)
-        label_map_add(&job->labels, (uint16_t)(answer->prompt + 1), answer->probability);
     measure_probability(answer, job->image.width * job->image.height);
     if (shaped)
         status = write_to(job, answer, shows_probability, true, error);
-    if (!status && shaped && answer->probability)
+    if (!status && shaped && answer->probability) {
         status = shape_apply(job->pool, &s->shape, job->threshold, job->image.width, job->image.height,
                              job->probability, error);
+        reshape_alpha(job);
+    }
     return status ? status : write_to(job, answer, shaped ? shows_probability : NULL, false, error);
 }
 
@@ -204,17 +288,17 @@ static clipseg_status write_answers(struct picture_job *job, clipseg_error *erro
     clipseg_status status = job->writing ? CLIPSEG_OK : begin_writing(job, error);
 
     if (!status && job->labels.labels && a->background && !a->first) {
-        status = enlarge_map(job, a->background, error);
-        if (!status)
-            label_map_background(&job->labels, job->probability);
+        status = add_background(job, a->background, error);
     }
     for (size_t i = 0; !status && i < a->count; i++) {
         struct answer answer = {.prompt = a->first + i,
                                 .logits = a->logits + i * area,
-                                .probability = job->probability,
+                                .probability = job->masks_wanted ? job->probability : NULL,
+                                .alpha = job->alpha,
                                 .presence = a->presence ? a->presence[a->first + i] : NAN};
-        if (job->probability)
-            status = enlarge_map(job, answer.logits, error);
+        status = add_to_labels(job, &answer, error);
+        if (!status && job->masks_wanted)
+            status = refine_map(job, answer.logits, error);
         if (!status)
             status = write_answer(job, &answer, error);
     }
@@ -225,10 +309,8 @@ clipseg_status picture_write(struct picture_job *job, clipseg_error *error)
 {
     clipseg_status status = write_answers(job, error);
 
-    if (!status && job->labels.labels) {
-        label_map_end(&job->labels);
-        job->result.labels = job->labels.labels;
-    }
+    if (!status)
+        status = finish_labels(job, error);
     for (size_t i = 0; !status && i < job->sink_count; i++)
         status = sink_commit(&job->sinks[i], job->text, error);
     return status;
@@ -257,8 +339,11 @@ void picture_free(struct picture_job *job)
 {
     for (size_t i = 0; i < job->sink_count; i++)
         sink_close(&job->sinks[i]);
+    clipseg_refiner_close(&job->refiner);
+    label_margins_free(&job->margins);
     label_map_free(&job->labels);
     free(job->probability);
+    free(job->alpha);
     query_answers_free(&job->answers);
     clipseg_image_free(&job->image);
     *job = (struct picture_job){0};

@@ -10,6 +10,7 @@
 
 const struct format *const output_formats[] = {&format_overlay,
                                                &format_mask,
+                                               &format_cutout,
                                                &format_heatmap,
                                                &format_labels,
                                                &format_figure,

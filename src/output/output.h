@@ -21,6 +21,7 @@ struct result {
     size_t size;                       /* S, the side of the logits */
     float threshold;                   /* a pixel counts when its probability is larger */
     double tolerance;                  /* of polygons, in pixels */
+    const uint8_t *cutout_colour;      /* [3], or NULL: cut-outs are transparent */
     bool soft;                         /* masks have soft edges: probabilities are how much of a pixel is
                                           inside */
     const uint16_t *labels;            /* [height, width], in `end` of formats that need it: the number of the
@@ -33,6 +34,7 @@ struct answer {
     const float *logits;      /* [S, S] */
     const float *probability; /* [height, width]; NULL when no chosen format needs it. Where masks are
                                  reshaped (grown, inverted, ...): 1 inside, 0 outside */
+    const uint8_t *alpha;     /* [height, width]: how much of each pixel belongs to it; NULL likewise */
     float maximum, mean;      /* of the probability, before that */
     float presence;           /* is the thing there at all? NaN: unknown */
 };
@@ -70,6 +72,7 @@ struct format {
     const char *folder; /* below the folder of the results, for a fixed layout; NULL: none */
     bool per_prompt;    /* one file for each prompt: begin, one add, end */
     bool needs_probability;
+    bool needs_alpha;
     bool needs_labels;                /* reads result->labels in `end`; `add` may be NULL */
     bool fragments;                   /* what is written per picture is kept for `files` only */
     const struct dataset_file *files; /* NULL: none; ends with a name of NULL */
@@ -78,10 +81,11 @@ struct format {
     clipseg_status (*end)(struct output *output, clipseg_error *error); /* NULL: nothing to do */
 };
 
-extern const struct format format_mask, format_heatmap, format_overlay, format_labels, format_figure,
-    format_npy, format_json, format_coco, format_coco_polygons, format_coco_results, format_yolo,
-    format_labelme, format_labelme_masks, format_labelstudio, format_labelstudio_polygons, format_cvat,
-    format_cvat_polygons, format_segments, format_voc, format_npz, format_npz_compressed, format_report;
+extern const struct format format_mask, format_cutout, format_heatmap, format_overlay, format_labels,
+    format_figure, format_npy, format_json, format_coco, format_coco_polygons, format_coco_results,
+    format_yolo, format_labelme, format_labelme_masks, format_labelstudio, format_labelstudio_polygons,
+    format_cvat, format_cvat_polygons, format_segments, format_voc, format_npz, format_npz_compressed,
+    format_report;
 extern const struct format *const output_formats[]; /* ends with NULL */
 
 /* NULL when there is none. */

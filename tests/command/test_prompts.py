@@ -134,7 +134,7 @@ PROMPTS = ("-p", "a glass", "-p", "blueberries", "-p", "fork")
 
 
 def label_map(*arguments):
-    check_success(clipseg("segment", PICTURE, "-f", "labels", "-o", ".", *arguments))
+    check_success(clipseg("segment", PICTURE, "-f", "labels", "-o", ".", "--refine", "off", *arguments))
     return np.asarray(Image.open("picture.labels.png"))
 
 

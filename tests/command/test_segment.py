@@ -37,7 +37,7 @@ def test_everything_has_the_pictures_size_but_npy():
 
 
 def answers():
-    check_success(clipseg("segment", PICTURE, "-p", "a glass", "-p", "blueberries", "-o", ".", "--threshold", "0.4",
+    check_success(clipseg("segment", PICTURE, "-p", "a glass", "-p", "blueberries", "-o", ".", "--threshold", "0.4", "--refine", "off",
                           "-f", "npy,mask,labels,json,heatmap"))
     return [enlarged(x.astype(np.float64), 120, 90) for x in np.load("picture.npy")]
 

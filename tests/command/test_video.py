@@ -43,7 +43,7 @@ def y4m(pictures, kind="420jpeg", full=False):
 
 
 def video(*arguments, stdin):
-    return clipseg("segment", "--video", *arguments, "-p", "a glass", stdin=stdin)
+    return clipseg("segment", "--video", *arguments, "-p", "a glass", "--refine", "off", stdin=stdin)
 
 
 def rgb_masks():
@@ -52,7 +52,8 @@ def rgb_masks():
     os.makedirs("frames", exist_ok=True)
     for i, frame in enumerate(frames()):
         Image.fromarray(frame).save(f"frames/{i}.png")
-    check_success(clipseg("segment", "frames", "-p", "a glass", "-f", "mask,overlay,json", "-o", "still"))
+    check_success(clipseg("segment", "frames", "-p", "a glass", "-f", "mask,overlay,json", "-o", "still", "--refine",
+                          "off"))
     for i in range(FRAMES):
         pictures.append(np.asarray(Image.open(f"still/{i}.00-a-glass.mask.png")))
     return np.stack(pictures)

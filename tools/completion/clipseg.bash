@@ -11,7 +11,7 @@ _clipseg() {
     --video) mapfile -t COMPREPLY < <(compgen -W "y4m rgb24" -- "$current"); return ;;
     --matrix) mapfile -t COMPREPLY < <(compgen -W "bt601 bt709 bt2020" -- "$current"); return ;;
     --cpu) mapfile -t COMPREPLY < <(compgen -W "scalar avx2 avx512" -- "$current"); return ;;
-    -f | --format) mapfile -t COMPREPLY < <(compgen -W "overlay mask heatmap labels figure report npy npz npz-compressed json coco coco-polygons coco-results yolo labelme labelme-masks labelstudio labelstudio-polygons cvat cvat-polygons segments voc" -- "$current"); return ;;
+    -f | --format) mapfile -t COMPREPLY < <(compgen -W "overlay mask cutout heatmap labels figure report npy npz npz-compressed json coco coco-polygons coco-results yolo labelme labelme-masks labelstudio labelstudio-polygons cvat cvat-polygons segments voc" -- "$current"); return ;;
     --prepare) mapfile -t COMPREPLY < <(compgen -W "crop,blur,darken crop blur darken none" -- "$current"); return ;;
     --label-rule) mapfile -t COMPREPLY < <(compgen -W "guide authors" -- "$current"); return ;;
     esac
