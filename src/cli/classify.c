@@ -133,6 +133,10 @@ static clipseg_status parse(struct classify *c, int *count, char **arguments, cl
         {0, "pull", NULL, "as in segment", OPTION_FLAG, &c->choice.pull, NULL},
         {'p', "prompt", "TEXT", "a label; repeatable", OPTION_CALL, &c->labels, prompts_add_text},
         {0, "labels", "FILE", "labels from a file, one per line", OPTION_CALL, &c->labels, prompts_add_file},
+        {0, "template", "TEXT",
+         "a sentence with {} where the label goes; of several the mean counts; paper: CLIPSeg's nine; "
+         "repeatable",
+         OPTION_CALL, &c->labels, prompts_add_template},
         {0, "top", "K", "print only the K most probable; default: all, for several pictures 1", OPTION_SIZE,
          &c->top, NULL},
         {0, "files-from", "FILE", "more pictures, one path per line; - reads stdin", OPTION_TEXT, &c->list,

@@ -72,6 +72,18 @@ def test_classify_is_the_softmax_of_the_scaled_cosines_of_embed():
     assert np.allclose([r["probability"] for r in rows], np.exp(logits) / np.exp(logits).sum(), atol=1e-5)
 
 
+def test_classify_averages_templates_as_clip_does():
+    templates, words = ["a photo of a {}", "the {}", "{}!"], ["glass", "fork"]
+    options = sum((["--template", t] for t in templates), []) + sum((["-p", w] for w in words), [])
+    rows = lines(clipseg("classify", PICTURE, *options, "--json", model=CLIP))[0]["labels"]
+    image = np.array(lines(clipseg("embed", PICTURE, model=CLIP))[0]["embedding"])
+    for row in rows:
+        filled = sum((["-p", t.replace("{}", row["label"])] for t in templates), [])
+        mean = np.mean([r["embedding"] for r in lines(clipseg("embed", *filled, model=CLIP))], 0)
+        assert abs(row["logit"] - np.exp(3.0) * (image @ mean) / np.linalg.norm(mean)) < 1e-4
+    check_failure(clipseg("classify", PICTURE, "-p", "x", "--template", "no place", model=CLIP), 2, "{}")
+
+
 def test_classify_reads_labels_from_a_file_and_folders_give_a_line_each():
     os.mkdir("in")
     for i in range(5):
