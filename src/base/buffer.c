@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/utf8.h"
 
 /* Room for `more` bytes and a NUL. */
 static bool reserve(struct buffer *buffer, size_t more)
@@ -63,30 +64,11 @@ void buffer_format(struct buffer *buffer, const char *format, ...)
     buffer->size += (size_t)length;
 }
 
-/* The length of the valid UTF-8 sequence at `s`, 0 if there is none (overlong, surrogate, cut off). */
-static size_t utf8_length(const unsigned char *s)
-{
-    size_t length = s[0] < 0x80   ? 1
-                    : s[0] < 0xc2 ? 0
-                    : s[0] < 0xe0 ? 2
-                    : s[0] < 0xf0 ? 3
-                    : s[0] < 0xf5 ? 4
-                                  : 0;
-
-    for (size_t i = 1; i < length; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-        (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return length;
-}
-
 void buffer_json_string(struct buffer *buffer, const char *text)
 {
     buffer_append(buffer, "\"", 1);
     for (const unsigned char *s = (const unsigned char *)text; *s;) {
-        size_t length = utf8_length(s);
+        size_t length = utf8_sequence((const char *)s);
         if (*s == '"' || *s == '\\')
             buffer_format(buffer, "\\%c", *s);
         else if (*s < 0x20 || *s == 0x7f)
@@ -103,7 +85,7 @@ void buffer_json_string(struct buffer *buffer, const char *text)
 void buffer_xml(struct buffer *buffer, const char *text)
 {
     for (const unsigned char *s = (const unsigned char *)text; *s;) {
-        size_t length = utf8_length(s);
+        size_t length = utf8_sequence((const char *)s);
         const char *name = *s == '&'    ? "&amp;"
                            : *s == '<'  ? "&lt;"
                            : *s == '>'  ? "&gt;"

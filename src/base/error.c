@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/utf8.h"
+
 #undef error_set
 #undef error_memory
 
@@ -17,9 +19,12 @@ clipseg_status error_set(clipseg_error *error, clipseg_status status, const char
     va_start(arguments, format);
     vsnprintf(error->text, sizeof error->text, format, arguments);
     va_end(arguments);
-    for (char *c = error->text; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+    for (char *c = error->text; *c;) { /* also a character that was cut at the end */
+        size_t length = utf8_sequence(c);
+        if (!length || (unsigned char)*c < 0x20 || *c == 0x7f)
             *c = '?';
+        c += length ? length : 1;
+    }
     return status;
 }
 

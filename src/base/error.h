@@ -4,9 +4,9 @@
 
 #include "clipseg.h"
 
-/* Write the message into `error` (may be NULL), made safe to print on one line (control characters become
- * '?'), and return `status`, so that callers write `return error_set(error, CLIPSEG_ERROR_IO, "%s: ...",
- * path);`. */
+/* Write the message into `error` (may be NULL), made safe to print on one line (control characters and
+ * bytes that are no UTF-8 become '?'), and return `status`, so that callers write `return error_set(error,
+ * CLIPSEG_ERROR_IO, "%s: ...", path);`. */
 __attribute__((format(printf, 3, 4))) clipseg_status error_set(clipseg_error *error, clipseg_status status,
                                                                const char *format, ...);
 

@@ -8,26 +8,41 @@
 #include "base/error.h"
 
 #define DEEPEST 64
+#define MOST_MEMORY ((size_t)36 << 20)
 
-/* The nesting, found without recursion before the parser (which recurses) sees the text. */
-static bool too_deep(const char *data, size_t size)
+/* What jansson allocates, about: for an object, a list, and one more value in either. */
+#define OBJECT_MEMORY 300
+#define LIST_MEMORY 130
+#define VALUE_MEMORY 100
+
+/* Found in one pass without recursion, before the parser (which recurses) sees the text. */
+struct outline {
+    bool too_deep;
+    size_t memory;
+};
+
+static struct outline find_outline(const char *data, size_t size)
 {
+    struct outline outline = {false, 2 * size};
     size_t depth = 0;
     bool quoted = false;
 
-    for (size_t i = 0; i < size; i++) {
-        if (quoted)
-            i += data[i] == '\\', quoted = i < size && data[i] != '"';
-        else if (data[i] == '"')
+    for (size_t i = 0; i < size && !outline.too_deep; i++) {
+        if (quoted) {
+            i += data[i] == '\\';
+            quoted = i < size && data[i] != '"';
+        } else if (data[i] == '"') {
             quoted = true;
-        else if (data[i] == '{' || data[i] == '[')
-            depth++;
-        else if ((data[i] == '}' || data[i] == ']') && depth)
+        } else if (data[i] == '{' || data[i] == '[') {
+            outline.memory += data[i] == '{' ? OBJECT_MEMORY : LIST_MEMORY;
+            outline.too_deep = ++depth > DEEPEST;
+        } else if (data[i] == ',') {
+            outline.memory += VALUE_MEMORY;
+        } else if ((data[i] == '}' || data[i] == ']') && depth) {
             depth--;
-        if (depth > DEEPEST)
-            return true;
+        }
     }
-    return false;
+    return outline;
 }
 
 clipseg_status json_parse(json_t **root, const void *data, size_t size, const char *name,
@@ -35,7 +50,7 @@ clipseg_status json_parse(json_t **root, const void *data, size_t size, const ch
 {
     json_error_t reason;
 
-    if (too_deep(data, size))
+    if (find_outline(data, size).too_deep)
         return error_set(error, status, "%s: JSON is nested deeper than %d levels", name, DEEPEST);
     errno = 0; /* the parser rarely says that memory is out, malloc always does */
     *root = json_loadb(data, size, JSON_REJECT_DUPLICATES, &reason);
@@ -45,6 +60,17 @@ clipseg_status json_parse(json_t **root, const void *data, size_t size, const ch
         return error_memory(error);
     return error_set(error, status, "%s: line %d, column %d: no valid JSON: %s", name, reason.line,
                      reason.column, reason.text);
+}
+
+clipseg_status json_parse_limited(json_t **root, const void *data, size_t size, size_t largest,
+                                  const char *name, clipseg_status status, clipseg_error *error)
+{
+    if (size > largest)
+        return error_set(error, status, "%s: %zu bytes of JSON, more than the %zu that are read", name, size,
+                         largest);
+    if (find_outline(data, size).memory > MOST_MEMORY)
+        return error_set(error, status, "%s: JSON with more values than a model's files have", name);
+    return json_parse(root, data, size, name, status, error);
 }
 
 clipseg_status json_read_size(const json_t *object, const char *key, size_t minimum, size_t maximum,

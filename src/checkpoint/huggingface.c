@@ -98,7 +98,8 @@ static clipseg_status read_sharded(struct checkpoint *checkpoint, const struct f
     json_t *root = NULL, *weight_map;
     clipseg_status status = file_source_read(source, checkpoint, index, &data, &size, &file, error);
 
-    if (status || (status = json_parse(&root, data, size, file, CLIPSEG_ERROR_MODEL, error)) != CLIPSEG_OK)
+    if (status || (status = json_parse_limited(&root, data, size, JSON_LARGEST_CONFIG, file,
+                                               CLIPSEG_ERROR_MODEL, error)) != CLIPSEG_OK)
         return status;
     weight_map = json_object_get(root, "weight_map");
     if (!json_is_object(weight_map) || !json_object_size(weight_map))

@@ -189,8 +189,8 @@ static clipseg_status join_config(struct checkpoint *checkpoint, const struct ch
     const clipseg_file *file = checkpoint_text(checkpoint, "config.json");
     json_t *config = NULL;
     char *text = NULL;
-    clipseg_status status =
-        json_parse(&config, file->data, file->size, checkpoint->name, CLIPSEG_ERROR_MODEL, error);
+    clipseg_status status = json_parse_limited(&config, file->data, file->size, JSON_LARGEST_CONFIG,
+                                               checkpoint->name, CLIPSEG_ERROR_MODEL, error);
 
     if (status)
         return status;

@@ -189,7 +189,8 @@ clipseg_status safetensors_read(struct checkpoint *checkpoint, const char *file,
     clipseg_status status;
 
     if ((status = find_header(file, data, size, &header, error)) != CLIPSEG_OK ||
-        (status = json_parse(&root, data + 8, header, file, CLIPSEG_ERROR_MODEL, error)) != CLIPSEG_OK)
+        (status = json_parse_limited(&root, data + 8, header, JSON_LARGEST_CONFIG, file, CLIPSEG_ERROR_MODEL,
+                                     error)) != CLIPSEG_OK)
         return status;
     extents = memory_zeroed(json_object_size(root), sizeof *extents);
     if (!extents)

@@ -183,7 +183,8 @@ clipseg_status config_read(struct config *config, const struct checkpoint *check
     *config = (struct config){0};
     struct reader whole = {name, NULL, nothing ? CLIPSEG_OK : error_memory(error), error};
     if (!whole.status)
-        whole.status = json_parse(&root, file->data, file->size, name, CLIPSEG_ERROR_MODEL, error);
+        whole.status = json_parse_limited(&root, file->data, file->size, JSON_LARGEST_CONFIG, name,
+                                          CLIPSEG_ERROR_MODEL, error);
     whole.object = root;
     if (!whole.status && !json_is_object(root))
         whole.status = error_set(error, CLIPSEG_ERROR_MODEL, "%s: want an object", name);

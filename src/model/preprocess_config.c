@@ -130,7 +130,8 @@ clipseg_status preprocess_read(struct preprocess *preprocess, const struct check
         return CLIPSEG_OK;
     preprocess->width = preprocess->height = 0;
     snprintf(name, sizeof name, "%.1000s: preprocessor_config.json", checkpoint->name);
-    status = json_parse(&root, file->data, file->size, name, CLIPSEG_ERROR_MODEL, error);
+    status = json_parse_limited(&root, file->data, file->size, JSON_LARGEST_CONFIG, name, CLIPSEG_ERROR_MODEL,
+                                error);
     if (!status && !json_is_object(root))
         status = error_set(error, CLIPSEG_ERROR_MODEL, "%s: want an object", name);
     if (!status)

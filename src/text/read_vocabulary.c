@@ -12,6 +12,8 @@
 #include "text/vocabulary.h"
 
 #define LARGEST_ID (1 << 24)
+#define MOST_TOKENS ((size_t)1 << 18) /* CLIP has 49,408 */
+#define MOST_MERGES ((size_t)1 << 18)
 
 struct reading {
     struct tokenizer *tokenizer;
@@ -43,6 +45,8 @@ static clipseg_status add_tokens(struct reading *r, json_t *vocab)
 
     if (!json_is_object(vocab) || !count)
         return refuse(r, "want an object with tokens and their ids");
+    if (count > MOST_TOKENS)
+        return refuse(r, "%zu tokens, more than the %zu that are read", count, MOST_TOKENS);
     if (!token_table_create(&t->tokens, count))
         return error_memory(r->error);
     char *seen = memory_zeroed(LARGEST_ID / 8, 1);
@@ -150,8 +154,11 @@ static size_t count_lines(const char *text, size_t size)
 static clipseg_status read_merge_file(struct reading *r, const char *text, size_t size)
 {
     clipseg_status status = CLIPSEG_OK;
+    size_t lines = count_lines(text, size);
 
-    if (!pair_table_create(&r->tokenizer->pairs, count_lines(text, size)))
+    if (lines > MOST_MERGES)
+        return refuse(r, "%zu lines, more than the %zu that are read", lines, MOST_MERGES);
+    if (!pair_table_create(&r->tokenizer->pairs, lines))
         return error_memory(r->error);
     for (size_t i = 0; !status && i < size;) {
         const char *end = memchr(text + i, '\n', size - i);
@@ -172,6 +179,8 @@ static clipseg_status read_merge_list(struct reading *r, const json_t *merges)
 
     if (!json_is_array(merges))
         return refuse(r, "model.merges: want a list");
+    if (json_array_size(merges) > MOST_MERGES)
+        return refuse(r, "model.merges: more than the %zu that are read", MOST_MERGES);
     if (!pair_table_create(&r->tokenizer->pairs, json_array_size(merges)))
         return error_memory(r->error);
     for (size_t i = 0; !status && i < json_array_size(merges); i++) {
@@ -219,7 +228,8 @@ clipseg_status tokenizer_from_vocabulary(struct tokenizer **tokenizer, const cha
     clipseg_status status = *tokenizer ? CLIPSEG_OK : error_memory(error);
 
     if (!status)
-        status = json_parse(&root, vocab, vocab_size, full, CLIPSEG_ERROR_MODEL, error);
+        status = json_parse_limited(&root, vocab, vocab_size, JSON_LARGEST_VOCABULARY, full,
+                                    CLIPSEG_ERROR_MODEL, error);
     if (!status)
         status = add_tokens(&r, root);
     if (!status)
@@ -241,7 +251,8 @@ clipseg_status tokenizer_from_json(struct tokenizer **tokenizer, const char *nam
     clipseg_status status = *tokenizer ? CLIPSEG_OK : error_memory(error);
 
     if (!status)
-        status = json_parse(&root, data, size, full, CLIPSEG_ERROR_MODEL, error);
+        status =
+            json_parse_limited(&root, data, size, JSON_LARGEST_VOCABULARY, full, CLIPSEG_ERROR_MODEL, error);
     const json_t *model = json_object_get(root, "model");
     if (!status)
         status = add_tokens(&r, json_object_get(model, "vocab"));

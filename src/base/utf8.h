@@ -1,0 +1,11 @@
+/* utf8.h: well-formed UTF-8 in texts that are shown or stored. */
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
+
+#include <stddef.h>
+
+/* The length of the valid UTF-8 sequence at `text` (NUL-terminated), 0 if there is none (overlong, surrogate, cut
+ * off). */
+size_t utf8_sequence(const char *text);
+
+#endif
