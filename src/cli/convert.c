@@ -83,7 +83,7 @@ static int run(int count, char **arguments)
         status = model_convert(&checkpoint, arguments[2], type, &model_options, &error);
     if (!status && !quiet)
         report(arguments[2], type_name);
-    return status ? fail(&error) : 0;
+    return status ? fail(&error) : signals_stop();
 }
 
 const struct subcommand command_convert = {"convert", "a model as one file that opens in milliseconds", run};

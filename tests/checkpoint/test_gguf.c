@@ -381,8 +381,17 @@ static void half_precision_rounds_to_nearest_even(void)
 
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         CHECK(half_from_float(pairs[i].value) == pairs[i].half);
-    for (uint32_t half = 0; half < 0x10000; half++) {
-        float value = float_from_half((uint16_t)half);
+    for (uint32_t half = 0; half < 0x10000; half++) { /* alone, and within a block */
+        uint16_t block[33];
+        float values[33], value = float_from_half((uint16_t)half);
+        for (size_t i = 0; i < 33; i++)
+            block[i] = (uint16_t)(half + i);
+        struct tensor tensor = {.type = TENSOR_F16, .count = 33, .data = (const unsigned char *)block};
+        tensor_read_f32(&tensor, 0, 33, values);
+        for (size_t i = 0; i < 33; i += 8) {
+            float alone = float_from_half(block[i]);
+            CHECK(!memcmp(&alone, &values[i], sizeof alone));
+        }
         CHECK(value != value || half_from_float(value) == half);
     }
 }
