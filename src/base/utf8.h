@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-/* The length of the valid UTF-8 sequence at `text` (NUL-terminated), 0 if there is none (overlong, surrogate, cut
- * off). */
+/* The length of the valid UTF-8 sequence at `text` (NUL-terminated), 0 if there is none (overlong, surrogate,
+ * cut off). */
 size_t utf8_sequence(const char *text);
 
 #endif

@@ -28,7 +28,7 @@ struct batch_plan batch_plan(size_t threads, size_t jobs, size_t pictures)
 
     threads = threads ? threads : pool_cpu_count();
     plan.workers = size_min(jobs ? jobs : size_min(threads, MOST_WORKERS), size_max(pictures, 1));
-    plan.workers = size_min(plan.workers, most_workers());
+    plan.workers = size_max(size_min(plan.workers, most_workers()), 1);
     plan.threads = size_max(threads / plan.workers, 1);
     return plan;
 }

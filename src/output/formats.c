@@ -8,30 +8,13 @@
 #include "base/file.h"
 #include "output/output.h"
 
-const struct format *const output_formats[] = {&format_overlay,
-                                               &format_mask,
-                                               &format_cutout,
-                                               &format_heatmap,
-                                               &format_labels,
-                                               &format_figure,
-                                               &format_npy,
-                                               &format_json,
-                                               &format_coco,
-                                               &format_coco_polygons,
-                                               &format_coco_results,
-                                               &format_yolo,
-                                               &format_labelme,
-                                               &format_labelme_masks,
-                                               &format_labelstudio,
-                                               &format_labelstudio_polygons,
-                                               &format_cvat,
-                                               &format_cvat_polygons,
-                                               &format_segments,
-                                               &format_voc,
-                                               &format_npz,
-                                               &format_npz_compressed,
-                                               &format_report,
-                                               NULL};
+const struct format *const output_formats[] = {
+    &format_overlay, &format_mask,           &format_cutout,       &format_heatmap,
+    &format_labels,  &format_figure,         &format_npy,          &format_json,
+    &format_coco,    &format_coco_polygons,  &format_coco_results, &format_yolo,
+    &format_labelme, &format_labelme_masks,  &format_labelstudio,  &format_labelstudio_polygons,
+    &format_cvat,    &format_cvat_polygons,  &format_segments,     &format_voc,
+    &format_npz,     &format_npz_compressed, &format_report,       NULL};
 
 const struct format *output_find(const char *name)
 {
