@@ -18,6 +18,11 @@ static inline uint64_t hash_bytes(uint64_t hash, const void *data, size_t size)
     return hash;
 }
 
+static inline uint64_t hash_number(uint64_t hash, int64_t number)
+{
+    return hash_bytes(hash, &number, sizeof number);
+}
+
 /* With its NUL, so that "ab", "c" differs from "a", "bc". */
 static inline uint64_t hash_text(uint64_t hash, const char *text)
 {

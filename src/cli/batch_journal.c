@@ -172,10 +172,9 @@ uint64_t batch_journal_key(const struct batch_journal *b, const struct input *in
 
     if (stat(input->path, &info))
         info = (struct stat){0};
-    int64_t facts[] = {info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec,
-                       b->numbered ? (int64_t)input->number : 0};
-    key = hash_text(HASH_START, name);
-    return hash_bytes(key, facts, sizeof facts);
+    key = hash_number(hash_text(HASH_START, name), info.st_size);
+    key = hash_number(hash_number(key, info.st_mtim.tv_sec), info.st_mtim.tv_nsec);
+    return hash_number(key, b->numbered ? (int64_t)input->number : 0);
 }
 
 clipseg_status batch_journal_add(struct batch_journal *b, uint64_t key, const struct buffer *pieces,

@@ -107,8 +107,7 @@ static void add_to_key(const struct option *option, const char *value)
     key = hash_text(hash_text(key, option->name), value ? value : "");
     if (!value || stat(value, &info) || !S_ISREG(info.st_mode))
         return;
-    int64_t facts[] = {info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec};
-    key = hash_bytes(key, facts, sizeof facts);
+    key = hash_number(hash_number(hash_number(key, info.st_size), info.st_mtim.tv_sec), info.st_mtim.tv_nsec);
 }
 
 static clipseg_status set_option(const struct option *option, const char *value, clipseg_error *error)
