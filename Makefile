@@ -37,6 +37,7 @@ check-sanitize:
 check-arm:
 	@tools/setup build test arm
 	@cmake --toolchain cmake/aarch64.cmake -S . -B $(ARM) -G Ninja -DCLIPSEG_STRICT=ON -DCLIPSEG_FIGURE=OFF \
+		-DCLIPSEG_SEARCH=OFF -DCLIPSEG_NETWORK=OFF \
 		-DCLIPSEG_TEST_DATA=$(CURDIR)/build/no-large-data >/dev/null
 	@cmake --build $(ARM) -j $(JOBS)
 	@CLIPSEG_EMULATOR=qemu-aarch64-static tests/run $(ARM)
