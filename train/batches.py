@@ -6,7 +6,7 @@ from torch.utils.data import IterableDataset
 import scenes
 import world
 
-SINGLE_SIDES = (64, 64, 64, 64, 96, 96, 128, 192)
+SINGLE_SIDES = (64, 64, 64, 96, 96, 96, 128, 128, 192)
 
 
 # What the sample picture shows comes a little more often than everything else.
@@ -59,6 +59,17 @@ def describe(rng, w, instances):
     return [scenes.phrase(rng, *a) for a in asked], matches
 
 
+def text_matches(w, asked, kinds):
+    """For every prompt of a batch of scenes (asked: its word and colour; kinds: the things that its mask shows, with their
+    colours), which texts may mean what it shows: 1 yes or perhaps, 0 no."""
+    matches = np.zeros((len(asked), len(asked)), np.int8)
+    for j, (word, colour) in enumerate(asked):
+        meaning = w.meanings.get(word, frozenset())
+        for k, shown in enumerate(kinds):
+            matches[k, j] = any(t in meaning and (not colour or not c or c == colour) for t, c in shown)
+    return matches
+
+
 class Scenes(IterableDataset):
     """Scenes with several prompts each, and one visual prompt per scene."""
 
@@ -73,7 +84,7 @@ class Scenes(IterableDataset):
     def make(self, rng):
         w, most = self.w, 3 if self.side < 160 else 6
         pictures, texts, owners, masks, singles = [], [], [], [], []
-        shown_masks, unseen = [], 0
+        shown_masks, asked, kinds = [], [], []
         for n in range(self.batch):
             instances = [choose(rng, w) for _ in range(rng.integers(1, most + 1))]
             if len(instances) > 1 and rng.random() < 0.3:  # the same thing twice, in two colours
@@ -91,11 +102,13 @@ class Scenes(IterableDataset):
                 texts.append(scenes.phrase(rng, word, colour))
                 owners.append(n)
                 masks.append(mask)
+                asked.append((word, colour))
+                kinds.append({(instances[i].thing, instances[i].colour) for i in np.unique(owner[mask])})
             thing, mask = self.visual(rng, owner, instances)
             singles.append(thing)
             shown_masks.append(mask)
-        return (np.stack(pictures), texts, np.array(owners), np.stack(masks), singles, np.stack(shown_masks),
-                *self.show(rng, singles))
+        return (np.stack(pictures), texts, np.array(owners), np.stack(masks), text_matches(self.w, asked, kinds),
+                np.stack(shown_masks), *self.show(rng, singles))
 
     def visual(self, rng, owner, instances):
         """What the scene's visual prompt shows, and where that is: a quarter shows something absent."""

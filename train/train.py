@@ -6,8 +6,9 @@ Stages, each with its own budget of minutes (of computing, kept across restarts)
   1. contrastive: single things at 64 pixels and texts; image and text embeddings learn to agree
   2. masks on small scenes (128 pixels)
   3. masks on full scenes (192 pixels)
-Stages 2 and 3 go on with the contrastive loss, ask for visual prompts, and let every token of the image tower agree with
-the texts that mean it (a dense form of the contrastive loss); the learning rate of each stage falls at its end.
+Stages 2 and 3 go on with the contrastive loss, ask for visual prompts, and carry that loss into the scenes in two forms:
+every token of the image tower against the texts of its own scene (dense), and the mean of the tokens that show a thing
+against all texts of the batch (regions). The learning rate of each stage falls at its end.
 --start begins with the weights of a finished model, for example models/demo: with --minutes 0 0 120 it trains that one on.
 WORK_DIR holds sprites.npz and model/ (tokenizer files); state.pt, log.txt and the averaged weights go there too.
 """
@@ -30,6 +31,16 @@ import sprites
 SAVE_SECONDS = 120
 AVERAGE = 0.998  # of the weights that are shipped
 PEAK_RATE = (1e-3, 4e-4, 4e-4)
+LONGEST_STEP = 60  # seconds that count at most: a stopped process spends nothing of its budget
+ABSENT_WEIGHT = 1.5  # of the masks that must stay empty, in the cross-entropy
+
+
+def has_bfloat16():
+    """Without instructions for it autocast is many times slower than float32."""
+    if torch.cuda.is_available():
+        return True
+    flags = open("/proc/cpuinfo").read() if os.path.exists("/proc/cpuinfo") else ""
+    return " avx512_bf16" in flags or " amx_bf16" in flags
 
 
 class Trainer:
@@ -38,6 +49,7 @@ class Trainer:
         self.w = scenes.World(things, keywords, np.load(f"{args.work}/sprites.npz")["sprites"])
         self.tokenizer = CLIPTokenizer.from_pretrained(f"{args.work}/model")
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.bfloat16 = has_bfloat16()
         self.model = network.create(len(self.tokenizer)).to(self.device)
         if args.start:
             weights = load_file(f"{args.start}/model.safetensors")
@@ -116,18 +128,32 @@ class Trainer:
         logits = 12 * torch.einsum("pnd,pd->pn", patches, F.normalize(text, dim=-1)) - 4
         return F.binary_cross_entropy_with_logits(logits, coverage.flatten(1))
 
+    def regions(self, tokens, owners, text, coverage, matches):
+        """The mean of the patches that show a thing, against every text of the batch (contrastive): what tells one thing
+        from another is learned at the size that things have in scenes."""
+        weight = coverage.flatten(1)
+        seen = (weight.sum(1) > 0.5).nonzero()[:, 0]  # at least half a patch
+        mean = torch.einsum("pn,pnd->pd", weight[seen], tokens.index_select(0, owners[seen]))
+        scale = self.model.clip.logit_scale.exp().clamp(max=100)
+        logits = scale * network.similarity(mean, text)
+        right = torch.as_tensor(matches, device=self.device)[seen] != 0
+        right[torch.arange(len(seen)), seen] = False
+        logits = logits.masked_fill(right, -1e4)
+        return F.cross_entropy(logits, seen), (logits.argmax(1) == seen).float().mean()
+
     def mask_loss(self, logits, masks):
         """Binary cross-entropy, and for things that are there one minus the soft IoU."""
-        bce = F.binary_cross_entropy_with_logits(logits, masks)
+        present = masks.sum((1, 2)) > 0
+        weight = torch.where(present, 1.0, ABSENT_WEIGHT)[:, None, None].expand_as(logits)
+        bce = F.binary_cross_entropy_with_logits(logits, masks, weight)
         p = logits.sigmoid()
         overlap = (p * masks).sum((1, 2))
         union = (p + masks - p * masks).sum((1, 2))
-        present = masks.sum((1, 2)) > 0
         soft = (1 - (overlap[present] + 1) / (union[present] + 1)).mean() if present.any() else bce * 0
         return bce, soft, (1 - soft)
 
     def mask_step(self, batch):
-        pictures, texts, owners, masks, _, shown_masks, shown, shown_texts, matches = batch
+        pictures, texts, owners, masks, text_matches, shown_masks, shown, shown_texts, matches = batch
         activations, _, tokens = network.encode_images(self.model, self.images(pictures))
         _, visual, _ = network.encode_images(self.model, self.images(shown))
         everything = self.embed_texts(texts + shown_texts)
@@ -147,8 +173,10 @@ class Trainer:
         bce, soft, iou = self.mask_loss(logits, truth)
         coarse = F.binary_cross_entropy_with_logits(F.avg_pool2d(logits[:, None], 16)[:, 0], coverage)
         dense = self.dense(tokens, owners, text, coverage[:len(owners)])
-        loss = 2 * bce + coarse + 0.5 * soft + 0.5 * dense + 0.5 * near
-        return loss, {"bce": bce, "soft iou": iou, "dense": dense, "contrastive": near, "right": right}
+        region, told = self.regions(tokens, owners, text, coverage[:len(owners)], text_matches)
+        loss = 2 * bce + coarse + 0.5 * soft + 0.5 * dense + 0.5 * near + 0.5 * region
+        return loss, {"bce": bce, "soft iou": iou, "dense": dense, "region": region, "told": told, "contrastive": near,
+                      "right": right}
 
     def rate(self, stage, fraction):
         """Warm up over the first 2 %, hold, fall to nothing over the last 40 %."""
@@ -158,7 +186,7 @@ class Trainer:
     def batches_of(self, stage):
         seed = 1000 * stage + self.step  # another part of the stream after a restart
         if stage == 0:
-            return batches.loader(batches.Singles(self.w, 192, seed)), self.contrastive_step
+            return batches.loader(batches.Singles(self.w, 128, seed, (64, 64, 96, 96, 128))), self.contrastive_step
         side = (128, 192)[stage - 1]
         return batches.loader(batches.Scenes(self.w, 32, seed, side)), self.mask_step
 
@@ -168,7 +196,7 @@ class Trainer:
         for batch in data:
             for group in self.optimizer.param_groups:
                 group["lr"] = self.rate(self.stage, self.spent / budget)
-            with torch.autocast(self.device, torch.bfloat16):
+            with torch.autocast(self.device, torch.bfloat16, enabled=self.bfloat16):
                 loss, parts = function(batch)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -179,7 +207,7 @@ class Trainer:
             with torch.no_grad():
                 torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - keep)
             now = time.time()
-            self.spent, last, count = self.spent + now - last, now, count + 1
+            self.spent, last, count = self.spent + min(now - last, LONGEST_STEP), now, count + 1
             for k, v in parts.items():
                 sums[k] = sums.get(k, 0) + float(v.detach())
             if count == 100:
