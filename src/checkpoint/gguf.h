@@ -13,6 +13,8 @@
 /* How the tensors of a packed file are arranged; a file of another layout is refused. */
 #define GGUF_LAYOUT 1
 #define GGUF_ALIGNMENT 64
+#define GGUF_FILE_INT8                                                                                       \
+    24 /* general.file_type of a file with matrices of bytes: the number of that tensor type */
 
 /* ---- gguf.c */
 
@@ -33,7 +35,7 @@ struct gguf_header {
 void gguf_add_number(struct gguf_header *header, const char *key, uint32_t value);
 void gguf_add_text(struct gguf_header *header, const char *key, const void *text, size_t size);
 void gguf_add_integers(struct gguf_header *header, const char *key, const int32_t *values, size_t count);
-/* shape: row-major, at most 4 sizes. Only F32 and F16. */
+/* shape: row-major, at most 4 sizes. Only F32, F16, I8 and I32. */
 void gguf_add_tensor(struct gguf_header *header, const char *name, enum tensor_type type, size_t rank,
                      const size_t *shape);
 /* false: memory ran out while the header was put together. Errors of the stream stay in the stream. */

@@ -48,6 +48,20 @@ void gguf_add_integers(struct gguf_header *header, const char *key, const int32_
         append_number(keys, (uint32_t)values[i], 4);
 }
 
+static uint64_t number_of(enum tensor_type type)
+{
+    switch (type) {
+    case TENSOR_F16:
+        return GGUF_TENSOR_F16;
+    case TENSOR_I8:
+        return GGUF_TENSOR_I8;
+    case TENSOR_I32:
+        return GGUF_TENSOR_I32;
+    default:
+        return GGUF_TENSOR_F32;
+    }
+}
+
 void gguf_add_tensor(struct gguf_header *header, const char *name, enum tensor_type type, size_t rank,
                      const size_t *shape)
 {
@@ -59,7 +73,7 @@ void gguf_add_tensor(struct gguf_header *header, const char *name, enum tensor_t
         append_number(&header->tensors, shape[i], 8);
         bytes *= shape[i];
     }
-    append_number(&header->tensors, type == TENSOR_F16 ? GGUF_TENSOR_F16 : GGUF_TENSOR_F32, 4);
+    append_number(&header->tensors, number_of(type), 4);
     append_number(&header->tensors, header->offset, 8);
     header->tensor_count++;
     header->offset = round_up(header->offset + bytes, GGUF_ALIGNMENT);

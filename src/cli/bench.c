@@ -83,8 +83,8 @@ static clipseg_status bench_gemm(const struct bench *b, const struct shape *shap
     float *weight = memory_aligned((shape->n + PANEL) * shape->k, sizeof *weight);
     struct pool *one = pool_create(1);
     struct stages stages = {0};
-    struct compute compute = {kernels, one, &stages};
-    struct linear linear = {shape->k, shape->n, weight, NULL};
+    struct compute compute = {.kernels = kernels, .pool = one, .stages = &stages};
+    struct linear linear = {.in = shape->k, .out = shape->n, .weight = weight};
     double best = 1e30;
     bool complete = a && c && weight && one;
 

@@ -7,6 +7,7 @@
 #include "kernels/int8.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -46,14 +47,18 @@ static float smallest_scale(const float *w, size_t in)
     return fmaxf(largest / LARGEST, fullest / GROUP_LIMIT);
 }
 
-/* Rounding may overstep the limit by up to two: take it back from the element whose rounding went furthest
- * out. */
+static int round_to_int(float x)
+{
+    return (int)(x + (x < 0.0f ? -0.5f : 0.5f));
+}
+
+/* Take from the elements of one sign what is above the limit, each time from the one that then errs least. */
 static void keep_limit(const float x[4], int q[4], int sign)
 {
     for (;;) {
         int total = 0;
         size_t worst = 0;
-        float furthest = -2.0f;
+        float furthest = -INFINITY;
         for (size_t i = 0; i < 4; i++) {
             int value = sign * q[i];
             float out = (float)value - (float)sign * x[i];
@@ -76,20 +81,56 @@ static void quantize_step(const float *w, size_t in, size_t step, float inverse,
 {
     for (size_t g = 0; g < 2; g++) {
         float x[4];
-        int q[4];
+        int q[4], total = 0;
         for (size_t i = 0; i < 4; i++) {
             x[i] = element(w, in, step + groups[g][i]) * inverse;
-            q[i] = (int)lrintf(fminf(LARGEST, fmaxf(-LARGEST, x[i])));
+            q[i] = round_to_int(fminf(LARGEST, fmaxf(-LARGEST, x[i])));
+            total += abs(q[i]);
         }
-        keep_limit(x, q, 1);
-        keep_limit(x, q, -1);
+        if (total > GROUP_LIMIT) { /* seldom */
+            keep_limit(x, q, 1);
+            keep_limit(x, q, -1);
+        }
         for (size_t i = 0; i < 4; i++)
             out[groups[g][i]] = (int8_t)q[i];
     }
 }
 
-void int8_pack(size_t out, size_t in, const float *w, size_t stride, int8_t *packed, float *scale,
-               int32_t *sum)
+/* Quantise a feature [in] at a scale to bytes [round_up(in, INT8_STEP)]; returns the sum of squared errors.
+ */
+static float quantize_feature(const float *w, size_t in, float scale, int8_t *out)
+{
+    float inverse = scale > 0.0f ? 1.0f / scale : 0.0f, error = 0.0f;
+
+    for (size_t step = 0; step < in; step += INT8_STEP) {
+        quantize_step(w, in, step, inverse, out + step);
+        for (size_t i = 0; i < INT8_STEP; i++) {
+            float difference = (float)out[step + i] * scale - element(w, in, step + i);
+            error += difference * difference;
+        }
+    }
+    return error;
+}
+
+/* A finer scale makes most weights more exact and cuts the few groups that are then too full: take the best
+ * of some. */
+static float best_scale(const float *w, size_t in, int8_t *scratch)
+{
+    static const float finer[] = {1.0f, 0.85f, 0.7f, 0.55f};
+    float whole = smallest_scale(w, in), best = whole, least = INFINITY;
+
+    for (size_t i = 0; i < sizeof finer / sizeof *finer; i++) {
+        float error = quantize_feature(w, in, whole * finer[i], scratch);
+        if (error < least) {
+            least = error;
+            best = whole * finer[i];
+        }
+    }
+    return best;
+}
+
+void int8_pack(size_t out, size_t in, const float *w, size_t stride, int8_t *packed, int8_t *scratch,
+               float *scale, int32_t *sum)
 {
     size_t k = round_up(in, INT8_STEP);
 
@@ -97,17 +138,13 @@ void int8_pack(size_t out, size_t in, const float *w, size_t stride, int8_t *pac
     for (size_t row = 0; row < out; row++) {
         const float *weights = w + row * stride;
         int8_t *place = packed + row / PANEL * PANEL * k + row % PANEL * 4;
-        float s = smallest_scale(weights, in), inverse = s > 0.0f ? 1.0f / s : 0.0f;
 
-        scale[row] = s;
+        scale[row] = best_scale(weights, in, scratch);
+        quantize_feature(weights, in, scale[row], scratch);
         sum[row] = 0;
-        for (size_t step = 0; step < k; step += INT8_STEP) {
-            int8_t bytes[INT8_STEP];
-            quantize_step(weights, in, step, inverse, bytes);
-            for (size_t i = 0; i < INT8_STEP; i++)
-                sum[row] += bytes[i];
-            memcpy(place + step * PANEL, bytes, 4);
-            memcpy(place + (step + 4) * PANEL, bytes + 4, 4);
-        }
+        for (size_t i = 0; i < k; i++)
+            sum[row] += scratch[i];
+        for (size_t i = 0; i < k; i += 4)
+            memcpy(place + i * PANEL, scratch + i, 4);
     }
 }

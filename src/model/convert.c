@@ -9,17 +9,21 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "checkpoint/gguf.h"
+#include "kernels/int8.h"
 #include "model/build.h"
 #include "model/pack.h"
 
 #define STEP ((size_t)1 << 16) /* elements that are converted at a time */
 
-/* Matrices and the token table have the file's type; vectors are small and stay float32. */
-static enum tensor_type type_of(const struct piece *piece, const struct pieces *pieces)
+/* Matrices and the token table have the file's type; vectors are small and stay float32. Bytes are for the
+ * layers of the image tower only, where nearly all of the work is. */
+static enum tensor_type type_of(const struct piece *piece, enum tensor_type type)
 {
     bool table = !piece->data && piece->rank == 2;
 
-    return pieces->half && (piece->matrix || table) ? TENSOR_F16 : TENSOR_F32;
+    if (type == TENSOR_I8)
+        return piece->matrix && strstr(piece->name, "vision_model.encoder.layers.") ? TENSOR_I8 : TENSOR_F32;
+    return piece->matrix || table ? type : TENSOR_F32;
 }
 
 static void add_texts(struct gguf_header *header, const struct checkpoint *checkpoint)
@@ -48,18 +52,40 @@ static bool add_tokenizer(struct gguf_header *header, const struct tokenizer *to
     return true;
 }
 
-static bool make_header(struct gguf_header *header, const clipseg_model *model, const struct pieces *pieces)
+static void add_piece(struct gguf_header *header, const struct piece *piece, enum tensor_type type)
+{
+    char name[300];
+    size_t rows = piece->shape[0] * PANEL;
+
+    if (type_of(piece, type) != TENSOR_I8) {
+        gguf_add_tensor(header, piece->name, type_of(piece, type), piece->rank, piece->shape);
+        return;
+    }
+    gguf_add_tensor(header, piece->name, TENSOR_I8, 3,
+                    (size_t[]){piece->shape[0], round_up(piece->shape[1], INT8_STEP) / 4, 4 * PANEL});
+    snprintf(name, sizeof name, "%s.scale", piece->name);
+    gguf_add_tensor(header, name, TENSOR_F32, 1, &rows);
+    snprintf(name, sizeof name, "%s.sum", piece->name);
+    gguf_add_tensor(header, name, TENSOR_I32, 1, &rows);
+}
+
+static uint32_t file_type(enum tensor_type type)
+{
+    return type == TENSOR_F16 ? 1 : type == TENSOR_I8 ? GGUF_FILE_INT8 : 0;
+}
+
+static bool make_header(struct gguf_header *header, const clipseg_model *model, const struct pieces *pieces,
+                        enum tensor_type type)
 {
     gguf_add_text(header, "general.architecture", "clipseg", 7);
     gguf_add_number(header, "general.alignment", GGUF_ALIGNMENT);
-    gguf_add_number(header, "general.file_type", pieces->half);
+    gguf_add_number(header, "general.file_type", file_type(type));
     gguf_add_number(header, "clipseg.layout", GGUF_LAYOUT);
     add_texts(header, &model->checkpoint);
     if (!add_tokenizer(header, model->tokenizer))
         return false;
     for (size_t i = 0; i < pieces->count; i++)
-        gguf_add_tensor(header, pieces->list[i].name, type_of(&pieces->list[i], pieces), pieces->list[i].rank,
-                        pieces->list[i].shape);
+        add_piece(header, &pieces->list[i], type);
     return true;
 }
 
@@ -75,12 +101,43 @@ static void read_piece(const struct piece *piece, bool half, size_t first, size_
         out[i] = float_from_half(half_from_float(out[i]));
 }
 
-static void write_piece(const struct piece *piece, const struct pieces *pieces, float *values,
-                        uint16_t *halves, FILE *stream)
+/* A matrix of panels as bytes, their scales and sums. false: memory ran out. */
+static bool write_bytes(const struct piece *piece, FILE *stream)
 {
-    enum tensor_type type = type_of(piece, pieces);
+    size_t rows = piece->shape[0] * PANEL, in = piece->shape[1], size = int8_packed_size(rows, in);
+    float *matrix = memory_aligned(rows * in, sizeof *matrix), *scale = memory_aligned(rows, sizeof *scale);
+    int8_t *bytes = memory_aligned(size, 1), *scratch = memory_aligned(round_up(in, INT8_STEP), 1);
+    int32_t *sum = memory_aligned(rows, sizeof *sum);
+    bool complete = matrix && scale && bytes && scratch && sum;
+
+    for (size_t row = 0; complete && row < rows; row++)
+        for (size_t i = 0; i < in; i++)
+            matrix[row * in + i] = piece->data[row / PANEL * PANEL * in + i * PANEL + row % PANEL];
+    if (complete) {
+        int8_pack(rows, in, matrix, in, bytes, scratch, scale, sum);
+        fwrite(bytes, 1, size, stream);
+        gguf_write_padding(size, stream);
+        fwrite(scale, sizeof *scale, rows, stream);
+        gguf_write_padding(rows * sizeof *scale, stream);
+        fwrite(sum, sizeof *sum, rows, stream);
+        gguf_write_padding(rows * sizeof *sum, stream);
+    }
+    free(matrix);
+    free(scale);
+    free(bytes);
+    free(scratch);
+    free(sum);
+    return complete;
+}
+
+static bool write_piece(const struct piece *piece, const struct pieces *pieces, enum tensor_type file_type,
+                        float *values, uint16_t *halves, FILE *stream)
+{
+    enum tensor_type type = type_of(piece, file_type);
     size_t total = 1;
 
+    if (type == TENSOR_I8)
+        return write_bytes(piece, stream);
     for (size_t i = 0; i < piece->rank; i++)
         total *= piece->shape[i];
     for (size_t first = 0; first < total; first += STEP) {
@@ -91,20 +148,21 @@ static void write_piece(const struct piece *piece, const struct pieces *pieces, 
         fwrite(type == TENSOR_F16 ? (const void *)halves : values, tensor_type_size(type), count, stream);
     }
     gguf_write_padding(total * tensor_type_size(type), stream);
+    return true;
 }
 
 /* Errors of the stream are found by the commit. */
-static clipseg_status write_all(const clipseg_model *model, const struct pieces *pieces, FILE *stream,
-                                clipseg_error *error)
+static clipseg_status write_all(const clipseg_model *model, const struct pieces *pieces,
+                                enum tensor_type type, FILE *stream, clipseg_error *error)
 {
     struct gguf_header header = {0};
     float *values = memory_aligned(STEP, sizeof *values);
     uint16_t *halves = memory_aligned(STEP, sizeof *halves);
     bool complete =
-        values && halves && make_header(&header, model, pieces) && gguf_write_header(&header, stream);
+        values && halves && make_header(&header, model, pieces, type) && gguf_write_header(&header, stream);
 
     for (size_t i = 0; complete && i < pieces->count; i++)
-        write_piece(&pieces->list[i], pieces, values, halves, stream);
+        complete = write_piece(&pieces->list[i], pieces, type, values, halves, stream);
     gguf_header_free(&header);
     free(values);
     free(halves);
@@ -134,7 +192,7 @@ clipseg_status model_convert(struct checkpoint *checkpoint, const char *path, en
     if (!status)
         status = file_write_open(&writer, path, error);
     if (!status) {
-        status = write_all(model, &pieces, writer.stream, error);
+        status = write_all(model, &pieces, type, writer.stream, error);
         if (status)
             file_write_abandon(&writer);
         else

@@ -164,10 +164,11 @@ struct layer_norm pack_layer_norm(struct packer *packer, const char *name, size_
 struct linear pack_linear(struct packer *packer, const char *name, size_t in, size_t out, bool has_bias)
 {
     char full[NAME_SIZE];
-    struct linear linear = {in, out, NULL, NULL};
+    struct linear linear = {.in = in, .out = out};
 
     snprintf(full, sizeof full, "%s.weight", name);
-    linear.weight = pack_matrix(packer, full, PACK_LINEAR, 2, (size_t[]){out, in}, out, in);
+    if (!packed_find_bytes(packer, full, out, in, &linear.bytes))
+        linear.weight = pack_matrix(packer, full, PACK_LINEAR, 2, (size_t[]){out, in}, out, in);
     if (has_bias) {
         snprintf(full, sizeof full, "%s.bias", name);
         linear.bias = pack_vector(packer, full, out, 1.0f);
@@ -200,12 +201,18 @@ struct linear pack_qkv(struct packer *packer, const char *name, size_t hidden, f
 
     snprintf(weight, sizeof weight, "%s.qkv_proj.weight", name);
     snprintf(bias, sizeof bias, "%s.qkv_proj.bias", name);
-    if (packed_is_file(packer))
-        return (struct linear){hidden, out, packed_find_matrix(packer, weight, out, hidden, hidden, scale),
-                               packed_find_vector(packer, bias, 1, &out)};
+    struct linear linear = {.in = hidden, .out = out};
+    if (packed_is_file(packer)) {
+        if (!packed_find_bytes(packer, weight, out, hidden, &linear.bytes))
+            linear.weight = packed_find_matrix(packer, weight, out, hidden, hidden, scale);
+        linear.bias = packed_find_vector(packer, bias, 1, &out);
+        return linear;
+    }
     float *packed = take_matrix(packer, weight, out, hidden), *offsets = take_vector(packer, bias, out);
     pack_parts(packer, name, hidden, scale, packed, offsets);
-    return (struct linear){hidden, out, packed, offsets};
+    linear.weight = packed;
+    linear.bias = offsets;
+    return linear;
 }
 
 struct linear pack_convolution(struct packer *packer, const char *name, size_t in, size_t out)
@@ -216,7 +223,8 @@ struct linear pack_convolution(struct packer *packer, const char *name, size_t i
     const float *packed =
         pack_matrix(packer, full, PACK_CONVOLUTION, 4, (size_t[]){out, in, 3, 3}, out, 9 * in);
     snprintf(full, sizeof full, "%s.bias", name);
-    return (struct linear){9 * in, out, packed, pack_vector(packer, full, out, 1.0f)};
+    return (struct linear){
+        .in = 9 * in, .out = out, .weight = packed, .bias = pack_vector(packer, full, out, 1.0f)};
 }
 
 struct linear pack_transposed(struct packer *packer, const char *name, size_t in, size_t channels,
@@ -230,11 +238,12 @@ struct linear pack_transposed(struct packer *packer, const char *name, size_t in
         pack_matrix(packer, full, PACK_TRANSPOSED, 4, (size_t[]){in, channels, kernel, kernel}, out, in);
     snprintf(full, sizeof full, "%s.bias", name);
     if (packed_is_file(packer))
-        return (struct linear){in, out, packed, packed_find_vector(packer, full, 1, &out)};
+        return (struct linear){
+            .in = in, .out = out, .weight = packed, .bias = packed_find_vector(packer, full, 1, &out)};
     float *bias = take_vector(packer, full, out);
     for (size_t i = 0; i < kernel * kernel; i++)
         copy_to(packer, packer_tensor(packer, full, 1, &channels), 1.0f, bias ? bias + i * channels : NULL);
-    return (struct linear){in, out, packed, bias};
+    return (struct linear){.in = in, .out = out, .weight = packed, .bias = bias};
 }
 
 struct linear pack_patches(struct packer *packer, const char *name, size_t patch, size_t hidden)
@@ -242,8 +251,9 @@ struct linear pack_patches(struct packer *packer, const char *name, size_t patch
     size_t in = 3 * patch * patch;
 
     return (struct linear){
-        in, hidden,
-        pack_matrix(packer, name, PACK_LINEAR, 4, (size_t[]){hidden, 3, patch, patch}, hidden, in), NULL};
+        .in = in,
+        .out = hidden,
+        .weight = pack_matrix(packer, name, PACK_LINEAR, 4, (size_t[]){hidden, 3, patch, patch}, hidden, in)};
 }
 
 struct tensor pack_rows_in_place(struct packer *packer, const char *name, size_t rows, size_t columns)

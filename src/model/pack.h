@@ -13,6 +13,7 @@ enum pack_form {
     PACK_LINEAR,      /* [out, in] */
     PACK_CONVOLUTION, /* [out, channels, 3, 3] -> in = [ky][kx][channel] */
     PACK_TRANSPOSED,  /* [in, channels, kernel, kernel] -> out = [ky][kx][channel] */
+    PACK_BYTES,       /* as it lies, whatever its type */
     PACK_EXPAND,      /* a packed file's panels in half precision, [panels, in, PANEL]: out rows, the first
                          `scaled` of them times the scale */
 };
@@ -23,7 +24,7 @@ struct pack_job {
     size_t out, in;
     size_t first_row; /* where the rows of this tensor begin in the packed matrix (queries, keys, values) */
     float scale;      /* every element times this */
-    float *packed;    /* the whole packed matrix, or the destination of a copy */
+    void *packed;     /* the whole packed matrix of float, or the destination of a copy */
     size_t scaled;    /* PACK_EXPAND only */
 };
 
@@ -85,6 +86,9 @@ const float *packed_find_vector(struct packer *packer, const char *name, size_t 
 /* The first `scaled` rows are to be multiplied by `scale` if the file leaves that to its reader. */
 const float *packed_find_matrix(struct packer *packer, const char *name, size_t out, size_t in, size_t scaled,
                                 float scale);
+/* true: the file has this matrix as bytes (or that went wrong). */
+bool packed_find_bytes(struct packer *packer, const char *name, size_t out, size_t in,
+                       struct byte_weights *bytes);
 void packed_note(struct packer *packer, const char *name, size_t rank, const size_t *shape, bool matrix,
                  const float *data, const struct tensor *tensor);
 void pieces_free(struct pieces *pieces);

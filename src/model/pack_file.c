@@ -68,6 +68,51 @@ const float *packed_find_matrix(struct packer *packer, const char *name, size_t 
     return place;
 }
 
+/* A tensor of a type that is not computed with but used as it lies; NULL and status set when it is not as it
+ * must be.
+ */
+static const void *find_raw(struct packer *packer, const char *name, enum tensor_type type, size_t rank,
+                            const size_t *shape)
+{
+    char full[256];
+
+    snprintf(full, sizeof full, "%s%s", packer->prefix, name);
+    const struct tensor *tensor = checkpoint_find(packer->checkpoint, full);
+    if (packer->status)
+        return NULL;
+    if (!tensor || tensor->type != type || tensor->rank != rank ||
+        memcmp(tensor->shape, shape, rank * sizeof *shape)) {
+        packer->status = error_set(packer->error, CLIPSEG_ERROR_MODEL,
+                                   "%s: tensor %s: missing, or not %s of the size that its matrix has",
+                                   packer->checkpoint->name, full, tensor_type_name(type));
+        return NULL;
+    }
+    if ((uintptr_t)tensor->data % CACHE_LINE == 0)
+        return tensor->data;
+    void *place = arena_take(packer->arena, tensor->count, tensor_type_size(type));
+    packer_add_job(packer, (struct pack_job){.form = PACK_BYTES, .tensor = *tensor, .packed = place});
+    return place;
+}
+
+bool packed_find_bytes(struct packer *packer, const char *name, size_t out, size_t in,
+                       struct byte_weights *bytes)
+{
+    char full[256];
+    size_t panels = (out + PANEL - 1) / PANEL, rows = panels * PANEL;
+    size_t shape[] = {panels, round_up(in, INT8_STEP) / 4, 4 * PANEL};
+
+    snprintf(full, sizeof full, "%s%s", packer->prefix, name);
+    const struct tensor *tensor = packed_is_file(packer) ? checkpoint_find(packer->checkpoint, full) : NULL;
+    if (!tensor || tensor->type != TENSOR_I8)
+        return false;
+    bytes->panels = find_raw(packer, name, TENSOR_I8, 3, shape);
+    snprintf(full, sizeof full, "%s.scale", name);
+    bytes->scale = find_raw(packer, full, TENSOR_F32, 1, &rows);
+    snprintf(full, sizeof full, "%s.sum", name);
+    bytes->sum = find_raw(packer, full, TENSOR_I32, 1, &rows);
+    return true;
+}
+
 void packed_note(struct packer *packer, const char *name, size_t rank, const size_t *shape, bool matrix,
                  const float *data, const struct tensor *tensor)
 {

@@ -78,7 +78,7 @@ static enum verdict pack_rows(const struct run *run, const struct pack_job *job,
 {
     size_t start = panel * PANEL, end = size_min(start + PANEL, job->first_row + job->out);
     size_t first = size_max(start, job->first_row), filled = end - first;
-    float *out = job->packed + start * job->in;
+    float *out = (float *)job->packed + start * job->in;
 
     for (size_t row = first; row < end; row++) {
         float *line = staging + (row - first) * job->in;
@@ -100,7 +100,7 @@ static enum verdict pack_rows(const struct run *run, const struct pack_job *job,
 /* One panel of half precision, whose scaled rows are the panel's first columns. */
 static enum verdict expand_panel(const struct pack_job *job, size_t panel)
 {
-    float *out = job->packed + panel * PANEL * job->in;
+    float *out = (float *)job->packed + panel * PANEL * job->in;
     size_t scaled = job->scaled > panel * PANEL ? size_min(job->scaled - panel * PANEL, PANEL) : 0;
 
     tensor_read_f32(&job->tensor, panel * PANEL * job->in, PANEL * job->in, out);
@@ -119,7 +119,7 @@ static enum verdict copy_part(const struct run *run, const struct pack_job *job,
 
     for (size_t first = part * COPY_STEP; first < size_min(total, (part + 1) * COPY_STEP); first += step) {
         size_t count = size_min(step, size_min(total, (part + 1) * COPY_STEP) - first);
-        float *out = job->form == PACK_COPY ? job->packed + first : staging;
+        float *out = job->form == PACK_COPY ? (float *)job->packed + first : staging;
         tensor_read_f32(&job->tensor, first, count, out);
         enum verdict verdict = finish(run, out, count, job->scale);
         if (verdict != GOOD)
@@ -134,6 +134,9 @@ static enum verdict run_part(const struct run *run, const struct pack_job *job, 
     case PACK_COPY:
     case PACK_SCAN:
         return copy_part(run, job, part, staging);
+    case PACK_BYTES:
+        memcpy(job->packed, job->tensor.data, job->tensor.count * tensor_type_size(job->tensor.type));
+        return GOOD;
     case PACK_EXPAND:
         return expand_panel(job, part);
     default:
@@ -143,6 +146,8 @@ static enum verdict run_part(const struct run *run, const struct pack_job *job, 
 
 static size_t task_count(const struct pack_job *job)
 {
+    if (job->form == PACK_BYTES)
+        return 1;
     if (job->form == PACK_COPY || job->form == PACK_SCAN)
         return (job->tensor.count + COPY_STEP - 1) / COPY_STEP;
     return (job->first_row + job->out + PANEL - 1) / PANEL - job->first_row / PANEL;
@@ -172,11 +177,13 @@ static void run_task(void *context, size_t task, size_t worker)
 static void clear_outer_panels(const struct pack_job *job)
 {
     size_t panel_size = PANEL * job->in;
+    float *packed = job->packed;
 
-    if (job->form == PACK_COPY || job->form == PACK_SCAN || job->form == PACK_EXPAND)
+    if (job->form == PACK_COPY || job->form == PACK_SCAN || job->form == PACK_BYTES ||
+        job->form == PACK_EXPAND)
         return;
-    memset(job->packed + job->first_row / PANEL * panel_size, 0, panel_size * sizeof(float));
-    memset(job->packed + (job->first_row + job->out - 1) / PANEL * panel_size, 0, panel_size * sizeof(float));
+    memset(packed + job->first_row / PANEL * panel_size, 0, panel_size * sizeof *packed);
+    memset(packed + (job->first_row + job->out - 1) / PANEL * panel_size, 0, panel_size * sizeof *packed);
 }
 
 clipseg_status packer_run(struct packer *packer, const struct kernels *kernels, struct pool *pool,
@@ -192,7 +199,7 @@ clipseg_status packer_run(struct packer *packer, const struct kernels *kernels, 
     for (size_t i = 0; i < packer->count; i++) {
         const struct pack_job *job = &packer->jobs[i];
         run.first_task[i + 1] = run.first_task[i] + task_count(job);
-        if (job->form != PACK_COPY && job->form != PACK_EXPAND)
+        if (job->form != PACK_COPY && job->form != PACK_BYTES && job->form != PACK_EXPAND)
             run.longest = size_max(run.longest, job->in);
     }
     run.staging = memory_aligned(pool_threads(pool) * run.longest * PANEL, sizeof(float));

@@ -1,5 +1,6 @@
 /* linear.c: a linear layer over all threads. */
 #include "base/checked.h"
+#include "base/memory.h"
 #include "nn/nn.h"
 
 size_t matrix_stride(size_t n)
@@ -9,22 +10,28 @@ size_t matrix_stride(size_t n)
     return stride % 256 ? stride : stride + PANEL;
 }
 
-struct job {
-    const struct compute *compute;
-    struct gemm whole;
-    size_t row_step, column_step, row_tasks;
+/* A product in tasks of row_step rows and column_step columns. Row chunks run fastest: tasks that run at the
+ * same time share their panels of B. */
+struct split {
+    size_t row_step, column_step, row_tasks, tasks;
 };
 
-/* Row chunks run fastest: tasks that run at the same time share their panels of B. */
+struct job {
+    const struct compute *compute;
+    struct split split;
+    struct gemm whole;
+};
+
 static void run_task(void *context, size_t task, size_t worker)
 {
     const struct job *job = context;
     struct gemm part = job->whole;
-    size_t row = task % job->row_tasks * job->row_step, column = task / job->row_tasks * job->column_step;
+    size_t row = task % job->split.row_tasks * job->split.row_step,
+           column = task / job->split.row_tasks * job->split.column_step;
 
     (void)worker;
-    part.m = size_min(job->row_step, part.m - row);
-    part.n = size_min(job->column_step, part.n - column);
+    part.m = size_min(job->split.row_step, part.m - row);
+    part.n = size_min(job->split.column_step, part.n - column);
     part.a += row * part.a_stride;
     part.b += column / PANEL * part.panel_stride;
     part.c += row * part.c_stride + column;
@@ -37,50 +44,134 @@ static void run_task(void *context, size_t task, size_t worker)
 
 /* Tasks of about 16 million operations (150 us), at least a few per thread; rows and columns in whole tiles.
  */
-static void choose_steps(struct job *job, size_t threads)
+static struct split choose_split(const struct compute *compute, size_t m, size_t n, size_t k)
 {
-    const struct kernels *kernels = job->compute->kernels;
-    const struct gemm *g = &job->whole;
-    size_t chunks = (g->m + 95) / 96;
-    size_t rows = round_up((g->m + chunks - 1) / chunks, kernels->gemm_rows);
-    double per_column = 2.0 * (double)rows * (double)g->k;
+    const struct kernels *kernels = compute->kernels;
+    size_t threads = pool_threads(compute->pool), chunks = (m + 95) / 96;
+    size_t rows = round_up((m + chunks - 1) / chunks, kernels->gemm_rows);
+    double per_column = 2.0 * (double)rows * (double)k;
     size_t columns = round_up((size_t)(16e6 / per_column) + 1, kernels->gemm_columns);
-    size_t widest = round_up(g->n, kernels->gemm_columns);
+    size_t widest = round_up(n, kernels->gemm_columns), row_tasks = (m + rows - 1) / rows;
 
-    job->row_tasks = (g->m + rows - 1) / rows;
     if (threads > 1) { /* enough tasks that nobody waits long at the end */
-        size_t wanted = (4 * threads + job->row_tasks - 1) / job->row_tasks;
-        widest = round_up((g->n + wanted - 1) / wanted, kernels->gemm_columns);
+        size_t wanted = (4 * threads + row_tasks - 1) / row_tasks;
+        widest = round_up((n + wanted - 1) / wanted, kernels->gemm_columns);
     }
-    job->row_step = rows;
-    job->column_step = size_min(columns, widest);
+    columns = size_min(columns, widest);
+    return (struct split){rows, columns, row_tasks, row_tasks * ((n + columns - 1) / columns)};
+}
+
+/* ---- weights of bytes */
+
+struct byte_job {
+    const struct compute *compute;
+    struct split split;
+    const float *x; /* [whole.m, in] */
+    size_t in, x_stride;
+    struct gemm_int8 whole;
+};
+
+#define QUANTIZE_ROWS 16 /* of one task */
+
+static void run_quantize_task(void *context, size_t task, size_t worker)
+{
+    const struct byte_job *job = context;
+    const struct byte_rows *rows = &job->compute->bytes;
+    size_t row = task * QUANTIZE_ROWS, count = size_min(QUANTIZE_ROWS, job->whole.m - row);
+
+    (void)worker;
+    job->compute->kernels->quantize_rows(count, job->in, job->x + row * job->x_stride, job->x_stride,
+                                         rows->bytes + row * rows->stride, rows->stride, rows->scale + row,
+                                         rows->zero + row);
+}
+
+static void run_byte_task(void *context, size_t task, size_t worker)
+{
+    const struct byte_job *job = context;
+    struct gemm_int8 part = job->whole;
+    size_t row = task % job->split.row_tasks * job->split.row_step,
+           column = task / job->split.row_tasks * job->split.column_step;
+
+    (void)worker;
+    part.m = size_min(job->split.row_step, part.m - row);
+    part.n = size_min(job->split.column_step, part.n - column);
+    part.a += row * part.a_stride;
+    part.a_scale += row;
+    part.a_zero += row;
+    part.b += column / PANEL * part.panel_stride;
+    part.b_scale += column;
+    part.b_sum += column;
+    part.c += row * part.c_stride + column;
+    if (part.bias)
+        part.bias += column;
+    if (part.residual)
+        part.residual += row * part.c_stride + column;
+    job->compute->kernels->gemm_int8(&part);
+}
+
+static void apply_bytes(const struct compute *compute, const struct linear *linear, const struct gemm *gemm)
+{
+    const struct byte_rows *rows = &compute->bytes;
+    size_t k = round_up(linear->in, INT8_STEP);
+    struct byte_job job = {.compute = compute,
+                           .split = choose_split(compute, gemm->m, gemm->n, k),
+                           .x = gemm->a,
+                           .in = linear->in,
+                           .x_stride = gemm->a_stride,
+                           .whole = {.m = gemm->m,
+                                     .n = gemm->n,
+                                     .k = k,
+                                     .a = rows->bytes,
+                                     .a_stride = rows->stride,
+                                     .a_scale = rows->scale,
+                                     .a_zero = rows->zero,
+                                     .b = linear->bytes.panels,
+                                     .panel_stride = k * PANEL,
+                                     .b_scale = linear->bytes.scale,
+                                     .b_sum = linear->bytes.sum,
+                                     .bias = gemm->bias,
+                                     .residual = gemm->residual,
+                                     .activation = gemm->activation,
+                                     .c = gemm->c,
+                                     .c_stride = gemm->c_stride}};
+
+    pool_run(compute->pool, (gemm->m + QUANTIZE_ROWS - 1) / QUANTIZE_ROWS, run_quantize_task, &job);
+    pool_run(compute->pool, job.split.tasks, run_byte_task, &job);
+}
+
+void byte_rows_take(struct byte_rows *rows, struct arena *arena, size_t count, size_t widest)
+{
+    rows->stride = round_up(widest, CACHE_LINE) + CACHE_LINE;
+    rows->bytes = arena_take(arena, count * rows->stride, 1);
+    rows->scale = arena_take(arena, count, sizeof *rows->scale);
+    rows->zero = arena_take(arena, count, sizeof *rows->zero);
 }
 
 void linear_apply(const struct compute *compute, const struct linear *linear, size_t rows, const float *x,
                   size_t x_stride, enum gemm_activation activation, const float *residual, float *out,
                   size_t out_stride)
 {
-    struct job job = {
-        .compute = compute,
-        .whole = {.m = rows,
-                  .n = linear->out,
-                  .k = linear->in,
-                  .a = x,
-                  .a_stride = x_stride,
-                  .b = linear->weight,
-                  .panel_stride = linear->in * PANEL,
-                  .bias = linear->bias,
-                  .residual = residual,
-                  .activation = activation,
-                  .c = out,
-                  .c_stride = out_stride},
-    };
+    struct gemm gemm = {.m = rows,
+                        .n = linear->out,
+                        .k = linear->in,
+                        .a = x,
+                        .a_stride = x_stride,
+                        .b = linear->weight,
+                        .panel_stride = linear->in * PANEL,
+                        .bias = linear->bias,
+                        .residual = residual,
+                        .activation = activation,
+                        .c = out,
+                        .c_stride = out_stride};
 
     if (!rows)
         return;
-    choose_steps(&job, pool_threads(compute->pool));
     compute->stages->flops[compute->stages->current] +=
         2.0 * (double)rows * (double)linear->out * (double)linear->in;
-    pool_run(compute->pool, job.row_tasks * ((linear->out + job.column_step - 1) / job.column_step), run_task,
-             &job);
+    if (linear->bytes.panels) {
+        apply_bytes(compute, linear, &gemm);
+        return;
+    }
+    struct job job = {compute, choose_split(compute, rows, linear->out, linear->in), gemm};
+    pool_run(compute->pool, job.split.tasks, run_task, &job);
 }

@@ -48,11 +48,23 @@ void stage_group_end(struct stages *stages);
 
 /* ---- what every layer needs */
 
+/* Room for the input of a layer with weights of bytes: rows as bytes, with what turns them back into numbers.
+ */
+struct byte_rows {
+    uint8_t *bytes; /* [rows, stride] */
+    size_t stride;  /* a multiple of INT8_STEP, at least the widest input */
+    float *scale;   /* [rows] */
+    int32_t *zero;  /* [rows] */
+};
+
 struct compute {
     const struct kernels *kernels;
     struct pool *pool;
     struct stages *stages;
+    struct byte_rows bytes; /* needed only for layers with weights of bytes */
 };
+
+void byte_rows_take(struct byte_rows *rows, struct arena *arena, size_t count, size_t widest);
 
 /* The row stride for matrices of `n` columns: padded so that rows lie on cache lines and that the rows of a
  * tile do not all fall into the same set of the first-level cache. */
@@ -60,10 +72,18 @@ size_t matrix_stride(size_t n);
 
 /* ---- linear.c */
 
+/* Weights as bytes (kernels/int8.h). */
+struct byte_weights {
+    const int8_t *panels; /* [ceil(out / PANEL)][round_up(in, INT8_STEP) / 4][PANEL][4] */
+    const float *scale;   /* [out] */
+    const int32_t *sum;   /* [out] */
+};
+
 struct linear {
     size_t in, out;
-    const float *weight; /* packed panels: [ceil(out / PANEL)][in][PANEL] */
+    const float *weight; /* packed panels: [ceil(out / PANEL)][in][PANEL]; NULL when there are bytes */
     const float *bias;   /* [out] or NULL */
+    struct byte_weights bytes;
 };
 
 /* out[rows, linear.out] = activation(x[rows, linear.in] * weight^T + bias) + residual. residual may be out.

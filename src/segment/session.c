@@ -23,6 +23,9 @@ static void take_workspace(clipseg_session *s, size_t side, size_t threads)
     struct arena *arena = &s->arena;
 
     vision_tower_take(&s->vision, arena, config, side, threads);
+    if (s->model->weights.vision.blocks[0].fc1.bytes.panels)
+        byte_rows_take(&s->compute.bytes, arena, s->vision.batch * s->vision.rows,
+                       size_max(config->vision.hidden, config->vision.intermediate));
     text_tower_take(&s->text, arena, config, threads);
     s->ids = arena_take(arena, s->text.max_rows, sizeof *s->ids);
     s->lengths = arena_take(arena, s->text.max_sequences, sizeof *s->lengths);
@@ -61,7 +64,7 @@ static clipseg_status fill(clipseg_session *s, const clipseg_session_options *op
     s->pool = pool_create(options->threads);
     if (!s->pool)
         return error_memory(error);
-    s->compute = (struct compute){&s->model->kernels, s->pool, &s->stages};
+    s->compute = (struct compute){.kernels = &s->model->kernels, .pool = s->pool, .stages = &s->stages};
     s->cache.size = s->model->config.projection;
     s->wants_picture_embedding = options->image_embedding != 0;
     take_workspace(s, side, pool_threads(s->pool));

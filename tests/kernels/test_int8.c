@@ -29,7 +29,11 @@ static struct weights random_weights(size_t n, size_t k)
         abort();
     for (size_t i = 0; i < n * k; i++)
         m.w[i] = test_random(&seed) * (i / k % 5 == 0 && i % 37 == 0 ? 20.0f : 1.0f);
-    int8_pack(n, k, m.w, k, m.packed, m.scale, m.sum);
+    int8_t *scratch = malloc(round_up(k, INT8_STEP));
+    if (!scratch)
+        abort();
+    int8_pack(n, k, m.w, k, m.packed, scratch, m.scale, m.sum);
+    free(scratch);
     return m;
 }
 
