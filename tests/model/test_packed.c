@@ -1,4 +1,5 @@
 /* test_packed.c: a packed file is used where it lies, from a map and from memory. */
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -96,9 +97,41 @@ static void a_file_in_memory_may_lie_anywhere(void)
     file_map_close(&map);
 }
 
+/* Random weights are the hardest case; with trained ones the difference is smaller. */
+static void bytes_give_nearly_the_same_logits(void)
+{
+    static float expected[80 * 80], found[80 * 80];
+    clipseg_model *model = NULL;
+    clipseg_error error = {0};
+    char path[256];
+    double difference = 0.0, square = 0.0, mean = 0.0;
+
+    REQUIRE(clipseg_model_open(&model, test_file("tiny-refined"), NULL, NULL) == CLIPSEG_OK);
+    compute(model, expected);
+    clipseg_model_close(&model);
+    REQUIRE(pack("tiny-refined", TENSOR_I8, path, sizeof path));
+    CHECK_TEXT(clipseg_model_open(&model, path, NULL, &error) == CLIPSEG_OK, error.text);
+    unlink(path);
+    REQUIRE(model);
+    const struct block *block = &model->weights.vision.blocks[1];
+    CHECK(block->qkv.bytes.panels && block->fc2.bytes.panels && !block->fc1.weight);
+    CHECK(inside(model->checkpoint.maps, block->fc1.bytes.panels));
+    CHECK(model->weights.text.blocks[0].fc1.weight);
+    compute(model, found);
+    clipseg_model_close(&model);
+    for (size_t i = 0; i < 80 * 80; i++)
+        mean += (double)expected[i] / (80 * 80);
+    for (size_t i = 0; i < 80 * 80; i++) {
+        difference += pow((double)found[i] - (double)expected[i], 2.0);
+        square += pow((double)expected[i] - mean, 2.0);
+    }
+    CHECK(difference > 0.0 && sqrt(difference / square) < 0.05);
+}
+
 static const struct test tests[] = {
     {"weights_lie_in_the_mapped_file", weights_lie_in_the_mapped_file},
     {"a_file_in_memory_may_lie_anywhere", a_file_in_memory_may_lie_anywhere},
+    {"bytes_give_nearly_the_same_logits", bytes_give_nearly_the_same_logits},
 };
 
 TEST_MAIN(tests)
