@@ -12,6 +12,7 @@
 #include "kernels/int8.h"
 #include "model/build.h"
 #include "model/pack.h"
+#include "model/smooth.h"
 
 #define STEP ((size_t)1 << 16) /* elements that are converted at a time */
 
@@ -189,6 +190,8 @@ clipseg_status model_convert(struct checkpoint *checkpoint, const char *path, en
                       "%s: is a packed file already; convert what it was made from", model->checkpoint.name);
     if (!status)
         status = model_build(model, options, &pieces, error);
+    if (!status && type == TENSOR_I8)
+        status = smooth_vision(model, options->threads, error);
     if (!status)
         status = file_write_open(&writer, path, error);
     if (!status) {

@@ -166,6 +166,8 @@ void linear_apply(const struct compute *compute, const struct linear *linear, si
 
     if (!rows)
         return;
+    if (compute->watch)
+        compute->watch(compute->watch_context, linear, rows, x, x_stride);
     compute->stages->flops[compute->stages->current] +=
         2.0 * (double)rows * (double)linear->out * (double)linear->in;
     if (linear->bytes.panels) {

@@ -57,11 +57,19 @@ struct byte_rows {
     int32_t *zero;  /* [rows] */
 };
 
+struct linear;
+
+/* Sees what a layer reads, before it runs. */
+typedef void layer_watch(void *context, const struct linear *layer, size_t rows, const float *x,
+                         size_t stride);
+
 struct compute {
     const struct kernels *kernels;
     struct pool *pool;
     struct stages *stages;
     struct byte_rows bytes; /* needed only for layers with weights of bytes */
+    layer_watch *watch;     /* or NULL */
+    void *watch_context;
 };
 
 void byte_rows_take(struct byte_rows *rows, struct arena *arena, size_t count, size_t widest);
