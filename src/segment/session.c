@@ -23,7 +23,7 @@ static void take_workspace(clipseg_session *s, size_t side, size_t threads)
     struct arena *arena = &s->arena;
 
     vision_tower_take(&s->vision, arena, config, side, threads);
-    if (s->model->weights.vision.blocks[0].fc1.bytes.panels)
+    if (s->model->weights.vision.blocks[config->vision.layers - 1].fc1.bytes.panels)
         byte_rows_take(&s->compute.bytes, arena, s->vision.batch * s->vision.rows,
                        size_max(config->vision.hidden, config->vision.intermediate));
     text_tower_take(&s->text, arena, config, threads);

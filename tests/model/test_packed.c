@@ -113,7 +113,7 @@ static void bytes_give_nearly_the_same_logits(void)
     CHECK_TEXT(clipseg_model_open(&model, path, NULL, &error) == CLIPSEG_OK, error.text);
     unlink(path);
     REQUIRE(model);
-    const struct block *block = &model->weights.vision.blocks[1];
+    const struct block *block = &model->weights.vision.blocks[2];
     CHECK(block->qkv.bytes.panels && block->fc2.bytes.panels && !block->fc1.weight);
     CHECK(inside(model->checkpoint.maps, block->fc1.bytes.panels));
     CHECK(model->weights.text.blocks[0].fc1.weight);
