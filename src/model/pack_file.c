@@ -81,7 +81,7 @@ static const void *find_raw(struct packer *packer, const char *name, enum tensor
     if (packer->status)
         return NULL;
     if (!tensor || tensor->type != type || tensor->rank != rank ||
-        memcmp(tensor->shape, shape, rank * sizeof *shape)) {
+        memcmp(tensor->shape, shape, rank * sizeof *shape) != 0) {
         packer->status = error_set(packer->error, CLIPSEG_ERROR_MODEL,
                                    "%s: tensor %s: missing, or not %s of the size that its matrix has",
                                    packer->checkpoint->name, full, tensor_type_name(type));

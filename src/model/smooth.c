@@ -41,7 +41,8 @@ static void draw_clouds(uint64_t *state, uint8_t *rgb)
     for (size_t i = 0; i < 36; i++)
         wave[i / 12][i / 4 % 3][i % 4] = next_random(state);
     for (size_t i = 0; i < SIDE * SIDE * 3; i++) {
-        float x = (float)(i / 3 % SIDE) / SIDE, y = (float)(i / 3 / SIDE) / SIDE, sum = 0.0f;
+        size_t column = i / 3 % SIDE, row = i / 3 / SIDE;
+        float x = (float)column / SIDE, y = (float)row / SIDE, sum = 0.0f;
         for (size_t k = 0; k < 3; k++) {
             const float *w = wave[i % 3][k];
             float frequency = (float)(4 << 2 * k);
@@ -61,7 +62,8 @@ static void draw_shapes(uint64_t *state, uint8_t *rgb)
         for (size_t c = 0; c < 3; c++)
             colour[c] = (uint8_t)(255.9f * next_random(state));
         for (size_t i = 0; i < SIDE * SIDE; i++) {
-            float x = fabsf((float)(i % SIDE) - cx), y = fabsf((float)(i / SIDE) - cy);
+            size_t column = i % SIDE, row = i / SIDE;
+            float x = fabsf((float)column - cx), y = fabsf((float)row - cy);
             if (shape % 2 ? x * x + y * y < radius * radius : fmaxf(x, 2.0f * y) < radius)
                 memcpy(rgb + 3 * i, colour, 3);
         }
