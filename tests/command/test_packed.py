@@ -160,7 +160,7 @@ def test_convert_refuses_what_it_cannot_do_and_leaves_nothing():
     convert(MODEL, "model.gguf")
     before = open("model.gguf", "rb").read()
     check_failure(clipseg("convert", "model.gguf", "x.gguf"), 3, "packed file already")
-    check_failure(clipseg("convert", MODEL, "x.gguf", "--type", "f8"), 2, "f32 or f16")
+    check_failure(clipseg("convert", MODEL, "x.gguf", "--type", "f8"), 2, "f32, f16 or int8")
     check_failure(clipseg("convert", MODEL), 2, "convert")
     check_failure(clipseg("convert", "nowhere", "x.gguf"), 5, "nowhere")
     check_failure(clipseg("convert", MODEL, "no/folder/x.gguf"), 5, "no/folder/x.gguf")
