@@ -4,13 +4,17 @@ import io
 import os
 import re
 import subprocess
+import sys
 
 import cairosvg
 import cv2
 import numpy as np
 
-SIZES = {"small": (1600, 1200), "large": (4000, 3000)}
-COUNTS = {"small": 160, "large": 40}  # even numbers are for tuning, odd ones are reported
+import named
+
+KINDS = ("small", "large", "named")  # named: drawings that the built-in model knows
+SIZES = {"small": (1600, 1200), "large": (4000, 3000), "named": (1600, 1200)}
+COUNTS = {"small": 160, "large": 40, "named": 80}  # even numbers are for tuning, odd ones are reported
 SIDE, TOKENS = 352, 22
 PACKAGE = "@twemoji/svg@15.0.0"
 
@@ -92,19 +96,20 @@ def paste(rng, picture, sprite):
 
 
 def compose(seed, kind, pictograms, photographs):
-    """uint8 [h, w, 3] as a camera would give it (grain), float alpha [h, w] of the thing that is looked for"""
-    rng = np.random.default_rng([seed, kind == "large"])
+    """uint8 [h, w, 3] as a camera would give it (grain), float alpha [h, w] of the thing that is looked for, its drawing"""
+    rng = np.random.default_rng([seed, KINDS.index(kind)])
     width, height = SIZES[kind]
     picture = background(rng, photographs, width, height)
     if rng.random() < 0.4:  # something else
         paste(rng, picture, draw(rng, pictograms[rng.integers(len(pictograms))], int(height * rng.uniform(0.15, 0.35))))
     while True:
-        sprite = draw(rng, pictograms[rng.integers(len(pictograms))], int(height * rng.uniform(0.25, 0.75)))
+        path = pictograms[rng.integers(len(pictograms))]
+        sprite = draw(rng, path, int(height * rng.uniform(0.25, 0.75)))
         if (sprite[..., 3] > 0.5).mean() > 0.08 and ((sprite[..., 3] > 0.02) & (sprite[..., 3] < 0.98)).mean() < 0.15:
             break  # neither a few strokes nor half transparent
     alpha = paste(rng, picture, sprite)
     picture += rng.uniform(0.5, 4) * rng.standard_normal(picture.shape, np.float32)
-    return np.clip(picture + 0.5, 0, 255).astype(np.uint8), alpha
+    return np.clip(picture + 0.5, 0, 255).astype(np.uint8), alpha, path
 
 
 def simulate_logits(seed, alpha):
@@ -129,6 +134,10 @@ class Scene:
     def alpha(self):
         return cv2.imread(self.alpha_path, cv2.IMREAD_GRAYSCALE).astype(np.float32) / 255
 
+    def thing(self):
+        with open(self.base + ".txt", encoding="utf-8") as file:
+            return file.read()
+
     def logits(self):
         return simulate_logits(self.seed, self.alpha())
 
@@ -140,14 +149,18 @@ def prepare(folder, sources, kind, limit=None):
     missing = [s for s in scenes if not os.path.exists(s.alpha_path)]
     if missing:
         pictograms, photographs = fetch_pictograms(sources), load_photographs()
+        pictograms = named.pick(pictograms) if kind == "named" else pictograms
     for i, scene in enumerate(missing):
-        print(f"\rscene {i + 1} of {len(missing)}", end="", flush=True)
-        picture, alpha = compose(scene.seed, kind, pictograms, photographs)
+        print(f"\rscene {i + 1} of {len(missing)}", end="", flush=True, file=sys.stderr)
+        picture, alpha, path = compose(scene.seed, kind, pictograms, photographs)
         quality = 80 + scene.seed * 7 % 16
         cv2.imwrite(scene.picture_path, picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+        if kind == "named":
+            with open(scene.base + ".txt", "w", encoding="utf-8") as file:
+                file.write(named.name_of(path))
         part = scene.base + ".part.png"
         cv2.imwrite(part, np.round(255 * alpha).astype(np.uint8), [cv2.IMWRITE_PNG_COMPRESSION, 1])
         os.rename(part, scene.alpha_path)
     if missing:
-        print()
+        print(file=sys.stderr)
     return scenes

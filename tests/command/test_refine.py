@@ -124,5 +124,21 @@ def test_a_photograph_of_12_megapixels():
     assert mask(".", "sky-193508.00-a-glass.mask.png").shape == (4032, 3024)
 
 
+def test_search_and_video_refine_as_segment_does():
+    for mode in ("fast", "off"):
+        run(mode, "--refine", mode, "--threshold", "0.5")
+    picture = Image.open(PICTURE).convert("RGB")
+    stream = clipseg("segment", "--video", "rgb24", "--size", f"{picture.width}x{picture.height}", "-p", "a glass", "-f", "mask",
+                     "-o", "-", stdin=picture.tobytes())
+    frame = np.frombuffer(check_success(stream).stdout, np.uint8).reshape(picture.height, picture.width, 3)
+    assert (frame == mask("fast")[..., None]).all() and not (frame == mask("off")[..., None]).all()
+    if b"left out" in clipseg("--help").stdout:
+        raise Skip("search: built without SQLite")
+    check_success(clipseg("index", PICTURE, "-o", "photos.db", "-q"))
+    hit = json.loads(check_success(clipseg("search", "photos.db", "a glass", "--segment", "--json")).stdout)
+    area = {name: (mask(name) > 0).mean() for name in ("fast", "off")}
+    assert abs(hit["area"] - area["fast"]) < 1e-6 < abs(hit["area"] - area["off"])
+
+
 if __name__ == "__main__":
     main(sys.modules[__name__])
