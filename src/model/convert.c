@@ -9,8 +9,8 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "checkpoint/gguf.h"
-#include "kernels/int8.h"
 #include "model/build.h"
+#include "model/bytes.h"
 #include "model/pack.h"
 #include "model/smooth.h"
 
@@ -113,43 +113,15 @@ static void read_piece(const struct piece *piece, bool half, size_t first, size_
         out[i] = float_from_half(half_from_float(out[i]));
 }
 
-/* A matrix of panels as bytes, their scales and sums. false: memory ran out. */
-static bool write_bytes(const struct piece *piece, FILE *stream)
-{
-    size_t rows = piece->shape[0] * PANEL, in = piece->shape[1], size = int8_packed_size(rows, in);
-    float *matrix = memory_aligned(rows * in, sizeof *matrix), *scale = memory_aligned(rows, sizeof *scale);
-    int8_t *bytes = memory_aligned(size, 1), *scratch = memory_aligned(round_up(in, INT8_STEP), 1);
-    int32_t *sum = memory_aligned(rows, sizeof *sum);
-    bool complete = matrix && scale && bytes && scratch && sum;
-
-    for (size_t row = 0; complete && row < rows; row++)
-        for (size_t i = 0; i < in; i++)
-            matrix[row * in + i] = piece->data[row / PANEL * PANEL * in + i * PANEL + row % PANEL];
-    if (complete) {
-        int8_pack(rows, in, matrix, in, bytes, scratch, scale, sum);
-        fwrite(bytes, 1, size, stream);
-        gguf_write_padding(size, stream);
-        fwrite(scale, sizeof *scale, rows, stream);
-        gguf_write_padding(rows * sizeof *scale, stream);
-        fwrite(sum, sizeof *sum, rows, stream);
-        gguf_write_padding(rows * sizeof *sum, stream);
-    }
-    free(matrix);
-    free(scale);
-    free(bytes);
-    free(scratch);
-    free(sum);
-    return complete;
-}
-
+/* values, halves: scratch [STEP]. false: memory ran out. */
 static bool write_piece(const struct piece *piece, const struct pieces *pieces, enum tensor_type file_type,
-                        float *values, uint16_t *halves, FILE *stream)
+                        struct pool *pool, float *values, uint16_t *halves, FILE *stream)
 {
     enum tensor_type type = type_of(piece, file_type);
     size_t total = 1;
 
     if (type == TENSOR_I8)
-        return write_bytes(piece, stream);
+        return bytes_write(piece, pool, stream);
     for (size_t i = 0; i < piece->rank; i++)
         total *= piece->shape[i];
     for (size_t first = 0; first < total; first += STEP) {
@@ -165,24 +137,27 @@ static bool write_piece(const struct piece *piece, const struct pieces *pieces, 
 
 /* Errors of the stream are found by the commit. */
 static clipseg_status write_all(const clipseg_model *model, const struct pieces *pieces,
-                                enum tensor_type type, FILE *stream, clipseg_error *error)
+                                enum tensor_type type, size_t threads, FILE *stream, clipseg_error *error)
 {
     struct gguf_header header = {0};
+    struct pool *pool = pool_create(threads);
     float *values = memory_aligned(STEP, sizeof *values);
     uint16_t *halves = memory_aligned(STEP, sizeof *halves);
-    bool complete =
-        values && halves && make_header(&header, model, pieces, type) && gguf_write_header(&header, stream);
+    bool complete = pool && values && halves && make_header(&header, model, pieces, type) &&
+                    gguf_write_header(&header, stream);
 
     for (size_t i = 0; complete && i < pieces->count; i++)
-        complete = write_piece(&pieces->list[i], pieces, type, values, halves, stream);
+        complete = write_piece(&pieces->list[i], pieces, type, pool, values, halves, stream);
     gguf_header_free(&header);
+    pool_free(pool);
     free(values);
     free(halves);
     return complete ? CLIPSEG_OK : error_memory(error);
 }
 
 clipseg_status model_convert(struct checkpoint *checkpoint, const char *path, enum tensor_type type,
-                             const clipseg_model_options *options, clipseg_error *error)
+                             const struct calibration *pictures, const clipseg_model_options *options,
+                             clipseg_error *error)
 {
     struct pieces pieces = {.half = type == TENSOR_F16};
     clipseg_model *model = memory_zeroed(1, sizeof *model);
@@ -202,11 +177,11 @@ clipseg_status model_convert(struct checkpoint *checkpoint, const char *path, en
     if (!status)
         status = model_build(model, options, &pieces, error);
     if (!status && type == TENSOR_I8)
-        status = smooth_vision(model, options->threads, error);
+        status = smooth_vision(model, pictures, options->threads, error);
     if (!status)
         status = file_write_open(&writer, path, error);
     if (!status) {
-        status = write_all(model, &pieces, type, writer.stream, error);
+        status = write_all(model, &pieces, type, options->threads, writer.stream, error);
         if (status)
             file_write_abandon(&writer);
         else

@@ -1,4 +1,4 @@
-/* smooth.c: SmoothQuant for the image tower, on pictures that are drawn here. */
+/* smooth.c: SmoothQuant for the image tower. */
 #include "model/smooth.h"
 
 #include <math.h>
@@ -11,8 +11,6 @@
 #include "model/preprocess.h"
 #include "model/vision_tower.h"
 
-#define PICTURES 6
-#define SIDE 256
 #define MOST_FACTOR 64.0f /* a factor is between this and its inverse */
 
 /* The largest magnitude of every channel that a layer reads: after norm1, after norm2, after attention. */
@@ -25,50 +23,6 @@ struct watch {
     const struct config *config;
     struct block_range *ranges; /* [layers] */
 };
-
-/* ---- calibration pictures: soft clouds of colour with hard-edged shapes on them */
-
-static float next_random(uint64_t *state)
-{
-    *state = *state * 6364136223846793005u + 1442695040888963407u;
-    return (float)(*state >> 40) / 16777216.0f;
-}
-
-static void draw_clouds(uint64_t *state, uint8_t *rgb)
-{
-    float wave[3][3][4];
-
-    for (size_t i = 0; i < 36; i++)
-        wave[i / 12][i / 4 % 3][i % 4] = next_random(state);
-    for (size_t i = 0; i < SIDE * SIDE * 3; i++) {
-        size_t column = i / 3 % SIDE, row = i / 3 / SIDE;
-        float x = (float)column / SIDE, y = (float)row / SIDE, sum = 0.0f;
-        for (size_t k = 0; k < 3; k++) {
-            const float *w = wave[i % 3][k];
-            float frequency = (float)(4 << 2 * k);
-            sum += sinf(frequency * (w[0] * x + w[1] * y) + 6.3f * w[2]) * (0.3f + w[3]) / (float)(k + 1);
-        }
-        sum += 0.2f * (next_random(state) - 0.5f);
-        rgb[i] = (uint8_t)(255.0f / (1.0f + expf(-1.5f * sum)));
-    }
-}
-
-static void draw_shapes(uint64_t *state, uint8_t *rgb)
-{
-    for (size_t shape = 0; shape < 12; shape++) {
-        float cx = next_random(state) * SIDE, cy = next_random(state) * SIDE,
-              radius = (0.03f + 0.2f * next_random(state)) * SIDE;
-        uint8_t colour[3];
-        for (size_t c = 0; c < 3; c++)
-            colour[c] = (uint8_t)(255.9f * next_random(state));
-        for (size_t i = 0; i < SIDE * SIDE; i++) {
-            size_t column = i % SIDE, row = i / SIDE;
-            float x = fabsf((float)column - cx), y = fabsf((float)row - cy);
-            if (shape % 2 ? x * x + y * y < radius * radius : fmaxf(x, 2.0f * y) < radius)
-                memcpy(rgb + 3 * i, colour, 3);
-        }
-    }
-}
 
 /* ---- watching */
 
@@ -174,27 +128,27 @@ static void smooth_values(const struct linear *qkv, const struct linear *project
 
 /* ---- */
 
-static clipseg_status watch_pictures(const clipseg_model *model, struct vision_tower *tower,
-                                     const struct compute *compute, uint8_t *rgb, float *embedding,
-                                     clipseg_error *error)
+static clipseg_status watch_pictures(const clipseg_model *model, const struct calibration *pictures,
+                                     struct vision_tower *tower, const struct compute *compute,
+                                     float *embedding, clipseg_error *error)
 {
-    const clipseg_image image = {SIDE, SIDE, rgb, NULL};
-    uint64_t state = 1;
     clipseg_status status = CLIPSEG_OK;
 
-    for (size_t i = 0; !status && i < PICTURES; i++) {
-        draw_clouds(&state, rgb);
-        if (i % 2)
-            draw_shapes(&state, rgb);
-        status =
-            preprocess_apply(&model->preprocess, &model->kernels, &image, tower->side, tower->pixels, error);
+    for (size_t i = 0; !status && i < pictures->count; i++) {
+        clipseg_image image = {0};
+        status = pictures->load(pictures->context, i, &image, error);
+        if (!status)
+            status = preprocess_apply(&model->preprocess, &model->kernels, &image, tower->side, tower->pixels,
+                                      error);
         if (!status)
             vision_tower_embed(tower, model, compute, 1, embedding);
+        clipseg_image_free(&image);
     }
     return status;
 }
 
-clipseg_status smooth_vision(clipseg_model *model, size_t threads, clipseg_error *error)
+clipseg_status smooth_vision(clipseg_model *model, const struct calibration *pictures, size_t threads,
+                             clipseg_error *error)
 {
     const struct config *config = &model->config;
     clipseg_model_info info;
@@ -204,14 +158,13 @@ clipseg_status smooth_vision(clipseg_model *model, size_t threads, clipseg_error
     struct stages stages = {0};
     struct pool *pool = pool_create(threads);
     size_t side, hidden = config->vision.hidden;
-    uint8_t *rgb = memory_aligned(SIDE * SIDE * 3, 1);
     float *embedding = memory_aligned(config->projection, sizeof *embedding);
     clipseg_status status = error_memory(error);
 
     clipseg_model_get_info(model, &info);
     side = info.image_size;
     watch.ranges = allocate_ranges(config->vision.layers, hidden);
-    if (pool && rgb && embedding && watch.ranges) {
+    if (pool && embedding && watch.ranges) {
         struct compute compute = {.kernels = &model->kernels,
                                   .pool = pool,
                                   .stages = &stages,
@@ -221,7 +174,7 @@ clipseg_status smooth_vision(clipseg_model *model, size_t threads, clipseg_error
         if (arena_allocate(&arena)) {
             vision_tower_take(&tower, &arena, config, side, pool_threads(pool));
             vision_tower_prepare(&tower, model);
-            status = watch_pictures(model, &tower, &compute, rgb, embedding, error);
+            status = watch_pictures(model, pictures, &tower, &compute, embedding, error);
         }
     }
     for (size_t i = 0; !status && i < config->vision.layers; i++) {
@@ -232,7 +185,6 @@ clipseg_status smooth_vision(clipseg_model *model, size_t threads, clipseg_error
     }
     if (watch.ranges)
         free_ranges(watch.ranges);
-    free(rgb);
     free(embedding);
     arena_free(&arena);
     pool_free(pool);

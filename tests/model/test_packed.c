@@ -15,11 +15,12 @@ static bool pack(const char *name, enum tensor_type type, char *path, size_t siz
     clipseg_model_options options;
     clipseg_error error = {0};
     const char *folder = getenv("TMPDIR");
+    struct calibration pictures = calibration_drawn();
 
     clipseg_model_options_default(&options);
     snprintf(path, size, "%s/clipseg-packed-%ld.gguf", folder ? folder : "/tmp", (long)getpid());
     bool done = !checkpoint_open(&checkpoint, test_file(name), &error) &&
-                !model_convert(&checkpoint, path, type, &options, &error);
+                !model_convert(&checkpoint, path, type, &pictures, &options, &error);
     CHECK_TEXT(done, error.text);
     return done;
 }
