@@ -156,6 +156,7 @@ static clipseg_status read_category(const struct reader *r, const json_t *catego
     if (id && (!json_is_integer(id) || json_integer_value(id) < 1 || json_integer_value(id) > LARGEST_ID))
         return refuse(r, "id", "want a whole number from 1 to 16777215; 0 means nothing");
     row->has_category = true;
+    row->has_id = id != NULL;
     row->id = id ? (uint32_t)json_integer_value(id) : (uint32_t)r->number;
     for (size_t i = 0; i + 1 < r->query->count; i++) {
         if (r->query->items[i].id == row->id)

@@ -507,7 +507,7 @@ static clipseg_status parse(struct fetch *f, int *count, char **arguments, clips
         {0, "retries", "N", "as in prelabel", OPTION_SIZE, &p->retries, NULL},
         {0, "timeout", "S", "as in prelabel", OPTION_NUMBER, &p->timeout, NULL},
         {0, "api-url", "URL", "as in prelabel", OPTION_TEXT, &p->api_url, NULL},
-        {'q', "quiet", NULL, "no notes, no progress bar", OPTION_FLAG, &p->choice.quiet, NULL},
+        {'q', "quiet", NULL, "no notes, no progress bar", OPTION_FLAG, &p->segment.choice.quiet, NULL},
         {0}};
     const struct usage usage = {
         &command_fetch, "segments [options] OWNER/DATASET",
@@ -544,7 +544,7 @@ static int run(int count, char **arguments)
     f.p.network.stopped = stopped;
     if (!status)
         status = begin(&f, &error);
-    progress_enable(!f.p.choice.quiet);
+    progress_enable(!f.p.segment.choice.quiet);
     if (!status)
         status = run_workers(&f, &error);
     code = !status ? finish(&f, &error) : stopped() ? signals_stop() : fail(&error);

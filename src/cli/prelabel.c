@@ -61,10 +61,10 @@ bool prelabel_may_label(const struct prelabel *p, const char *status)
 
 static clipseg_status check(struct prelabel *p, clipseg_error *error)
 {
-    if (p->refine && strcmp(p->refine, "off") != 0)
-        return error_set(error, CLIPSEG_ERROR_USAGE, "--refine %.40s: want off", p->refine);
-    if (p->threshold < 0.0 || p->threshold > 1.0)
-        return error_set(error, CLIPSEG_ERROR_USAGE, "--threshold %g: want 0 to 1", p->threshold);
+    double threshold = p->segment.threshold;
+
+    if (threshold < 0.0 || threshold > 1.0)
+        return error_set(error, CLIPSEG_ERROR_USAGE, "--threshold %g: want 0 to 1", threshold);
     if (p->only_unlabeled + p->replace_prelabeled + p->overwrite > 1)
         return error_set(error, CLIPSEG_ERROR_USAGE,
                          "--only-unlabeled, --replace-prelabeled and --overwrite exclude each other");
@@ -72,17 +72,26 @@ static clipseg_status check(struct prelabel *p, clipseg_error *error)
         return error_set(error, CLIPSEG_ERROR_USAGE, "-o: belongs to --dry-run");
     if (p->dry_run && !p->output)
         p->output = "dry-run";
-    return prelabel_check(p, error);
+    clipseg_status status = prelabel_check(p, error);
+    if (!status && p->categories)
+        status = query_add_categories(&p->segment.prompts, p->categories, error);
+    return status;
 }
 
 static clipseg_status parse(struct prelabel *p, int *count, char **arguments, clipseg_error *error)
 {
+    struct segment *s = &p->segment;
     const struct option options[] = {
-        {'m', "model", "MODEL", "as in segment", OPTION_TEXT, &p->choice.model, NULL},
-        {0, "pull", NULL, "as in segment", OPTION_FLAG, &p->choice.pull, NULL},
-        {0, "clip", "DIR", "as in segment", OPTION_TEXT, &p->choice.clip, NULL},
+        {'m', "model", "MODEL", "as in segment", OPTION_TEXT, &s->choice.model, NULL},
+        {0, "pull", NULL, "as in segment", OPTION_FLAG, &s->choice.pull, NULL},
+        {0, "clip", "DIR", "as in segment", OPTION_TEXT, &s->choice.clip, NULL},
+        {0, "categories", "FILE",
+         "what to look for, as in segment: the data set's categories, by name or id, with prompts, negatives "
+         "and example pictures; those that the file leaves out are not looked for. Default: every category's "
+         "name",
+         OPTION_TEXT, &p->categories, NULL},
         {0, "threshold", "X", "unlabelled where no category is more probable; default 0.1", OPTION_NUMBER,
-         &p->threshold, NULL},
+         &s->threshold, NULL},
         {0, "labelset", "NAME", "where the labels go; default ground-truth", OPTION_TEXT, &p->labelset, NULL},
         {0, "filter", "WHAT",
          "only samples whose name holds this, or with this KEY:VALUE of metadata (repeatable)", OPTION_CALL,
@@ -108,23 +117,25 @@ static clipseg_status parse(struct prelabel *p, int *count, char **arguments, cl
          &p->journal_path, NULL},
         {0, "api-url", "URL", "default $SEGMENTS_API_URL, else " SEGMENTS_URL, OPTION_TEXT, &p->api_url,
          NULL},
-        {0, "input-size", "N", "as in segment", OPTION_SIZE, &p->input_size, NULL},
-        {0, "max-pixels", "N", "as in segment", OPTION_SIZE, &p->max_pixels, NULL},
-        {0, "refine", "off", "as in segment", OPTION_TEXT, &p->refine, NULL},
-        {'t', "threads", "N", "as in segment", OPTION_SIZE, &p->choice.threads, NULL},
-        {0, "cpu", "NAME", "as in segment", OPTION_TEXT, &p->choice.cpu, NULL},
+        {0, "input-size", "N", "as in segment", OPTION_SIZE, &s->input_size, NULL},
+        {0, "max-pixels", "N", "as in segment", OPTION_SIZE, &s->max_pixels, NULL},
+        {0, "refine", "off|fast|best",
+         "how labels are brought to the pictures' sizes, as in segment: fast is the default, off is bilinear",
+         OPTION_CALL, &s->refine, refine_set_mode},
+        {0, "trust", "X", "as in segment", OPTION_CALL, &s->refine, refine_set_trust},
+        {0, "contrast", "X", "as in segment", OPTION_CALL, &s->refine, refine_set_contrast},
+        {'t', "threads", "N", "as in segment", OPTION_SIZE, &s->choice.threads, NULL},
+        {0, "cpu", "NAME", "as in segment", OPTION_TEXT, &s->choice.cpu, NULL},
         {0, "json", NULL, "print the summary as one JSON object", OPTION_FLAG, &p->json, NULL},
-        {'q', "quiet", NULL, "no notes, no progress bar", OPTION_FLAG, &p->choice.quiet, NULL},
+        {'q', "quiet", NULL, "no notes, no progress bar", OPTION_FLAG, &s->choice.quiet, NULL},
         {0}};
     const struct usage usage = {
         &command_prelabel, "segments [options] OWNER/DATASET",
         "Label every sample of a data set on Segments.ai: its pictures are segmented by its categories' "
-        "names, and the "
-        "label maps are added with the status PRELABELED. The key comes from $SEGMENTS_API_KEY. Labels that "
-        "are there "
-        "stay. An interrupted run continues without labelling anything twice. For pictures in a folder and "
-        "for other "
-        "annotation tools: clipseg prelabel DIR -p NAME ... -f FORMAT, with the options of segment.",
+        "names, or as --categories says, and the label maps are added with the status PRELABELED. The key "
+        "comes from $SEGMENTS_API_KEY. Labels that are there stay. An interrupted run continues without "
+        "labelling anything twice. For pictures in a folder and for other annotation tools: clipseg prelabel "
+        "DIR -p NAME ... -f FORMAT, with the options of segment.",
         options};
 
     return options_parse(&usage, count, arguments, error);
@@ -167,7 +178,7 @@ static bool is_service(int count, char **arguments)
 static int run(int count, char **arguments)
 {
     struct prelabel p = {.labelset = "ground-truth",
-                         .threshold = 0.1,
+                         .segment = {.threshold = 0.1, .jobs = 1, .want_labels = true},
                          .timeout = CLIENT_STALL_SECONDS,
                          .jobs = 4,
                          .retries = 8};
@@ -184,6 +195,7 @@ static int run(int count, char **arguments)
         status = check(&p, &error);
     }
     int code = status ? fail(&error) : prelabel_segments(&p);
+    segment_release(&p.segment);
     buffer_free(&p.metadata);
     return code;
 }

@@ -5,17 +5,17 @@
 
 #include "base/buffer.h"
 #include "cli/command.h"
-#include "cli/prompts.h"
+#include "cli/segment.h"
 #include "hub/segments.h"
 
 struct prelabel {
     /* the command line */
-    struct model_choice choice;
-    const char *dataset, *labelset, *api_url, *name, *output, *journal_path, *refine;
+    struct segment segment; /* how labels are made; of fetching only whether it is quiet */
+    const char *dataset, *labelset, *api_url, *name, *output, *journal_path, *categories;
     struct buffer metadata; /* --filter KEY:VALUE, joined by commas */
-    double threshold, timeout;
+    double timeout;
     size_t limit, shard, shards; /* shard: from 1 of shards; 0: all */
-    size_t jobs, retries, input_size, max_pixels;
+    size_t jobs, retries;
     bool only_unlabeled, replace_prelabeled, overwrite, dry_run, json;
     struct client_options network;
 };
@@ -33,6 +33,26 @@ bool prelabel_may_label(const struct prelabel *p, const char *status);
 
 /* prelabel_segments.c: the run; the exit code. */
 int prelabel_segments(struct prelabel *p);
+
+/* prelabel_categories.c: what is looked for, with the data set's ids. Without --categories that is every
+ * category by its name; else those of the file, each of which the data set must have. Errors: USAGE, MEMORY.
+ */
+clipseg_status prelabel_choose_categories(struct prelabel *p, const struct segments_dataset *dataset,
+                                          clipseg_error *error);
+
+/* ---- prelabel_summary.c */
+
+/* What a run did. rows: p->segment.prompts. */
+struct label_counts {
+    size_t *pixels, *with;     /* [rows + 1]: of each category, 0 none; samples that have it */
+    size_t all_pixels;         /* of the samples done */
+    size_t done, failed, left; /* samples */
+    size_t before, left_alone; /* labelled by an interrupted run; with a label that stays */
+};
+
+/* On stdout, as text or with --json as one object. Errors: IO, MEMORY. */
+clipseg_status prelabel_summary(const struct prelabel *p, const struct label_counts *counts, double seconds,
+                                clipseg_error *error);
 
 /* ---- prelabel_samples.c */
 
@@ -52,9 +72,8 @@ clipseg_status sample_picture(struct segments *segments, const char *url, const 
 
 struct label_journal;
 
-/* All that a label depends on. base: the service's address. */
-uint64_t label_journal_key(const struct prelabel *p, const char *base,
-                           const struct segments_dataset *dataset);
+/* All that a label depends on, once the model is open. base: the service's address. */
+uint64_t label_journal_key(const struct prelabel *p, const char *base);
 
 /* Open it at `path` ("": in $XDG_STATE_HOME, called by `key`); one of another key is begun anew. key: all
  * that a label depends on. Errors: IO, MEMORY. */

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "cli/prelabel.h"
@@ -24,22 +25,20 @@ struct label_journal {
     pthread_mutex_t lock;
 };
 
-/* FNV-1a. */
-uint64_t label_journal_key(const struct prelabel *p, const char *base, const struct segments_dataset *dataset)
+uint64_t label_journal_key(const struct prelabel *p, const char *base)
 {
+    const struct segment *s = &p->segment;
+    const clipseg_refine_options refine = refine_chosen(&s->refine);
     struct buffer text = {0};
-    uint64_t hash = 0xcbf29ce484222325U;
-    const char *model = p->choice.model ? p->choice.model : getenv("CLIPSEG_MODEL");
+    clipseg_model_info info;
 
-    buffer_format(&text, "%s|%s|%s|%.9g|%zu|%s|%d%d|%zu/%zu", base, p->dataset, p->labelset, p->threshold,
-                  p->input_size, model ? model : "demo", p->overwrite, p->replace_prelabeled, p->shard,
-                  p->shards);
-    for (size_t i = 0; i < dataset->count; i++)
-        buffer_format(&text, "|%u %s", dataset->categories[i].id, dataset->categories[i].name);
-    for (size_t i = 0; i < text.size; i++)
-        hash = (hash ^ (unsigned char)text.data[i]) * 0x100000001b3U;
+    buffer_format(&text, "%s|%s|%s|%.9g|%zu|%d %.9g %.9g|%d%d|%zu/%zu", base, p->dataset, p->labelset,
+                  s->threshold, s->input_size, refine.mode, (double)refine.trust, (double)refine.contrast,
+                  p->overwrite, p->replace_prelabeled, p->shard, p->shards);
+    uint64_t key = hash_bytes(model_key(&s->choice), text.data, text.size);
     buffer_free(&text);
-    return hash;
+    clipseg_model_get_info(s->model, &info);
+    return query_key(&s->prompts, info.embedding_size, key);
 }
 
 static char *default_path(uint64_t key)

@@ -13,36 +13,27 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "cli/prelabel.h"
-#include "model/model.h"
 #include "output/output.h"
-#include "segment/enlarge.h"
-#include "segment/label_map.h"
-
-#define LOGITS_AT_ONCE 32
 
 enum outcome { NOT_YET, DONE, LEFT_ALONE, FAILED };
 
 struct run {
     struct prelabel *p;
+    struct segments service; /* for what is asked before the workers start */
     struct segments_dataset dataset;
     struct segments_samples samples;
     size_t *chosen; /* [chosen_count]: those of this run */
-    size_t chosen_count, left_alone, before;
+    size_t chosen_count;
     char **names; /* [samples.count] */
     struct label_journal *journal;
-
-    struct prompt_list prompts; /* [dataset.count]: the categories' names */
-    clipseg_model *model;
-    clipseg_session *session;
-    pthread_mutex_t session_lock;
-    clipseg_image_options image_options;
+    size_t rows;                  /* categories looked for */
+    pthread_mutex_t session_lock; /* one session with all threads: a picture that is there is done soon */
 
     pthread_mutex_t lock; /* around what follows */
     size_t next, finished;
     enum outcome *outcomes;  /* [chosen_count] */
     struct buffer *requests; /* [chosen_count], in a dry run */
-    size_t *pixels, *with;   /* [rows + 1]: of each category, 0 none; samples that have it */
-    size_t all_pixels, done, failed;
+    struct label_counts counts;
     clipseg_error fatal; /* what ended the run */
     double start;
 };
@@ -50,7 +41,7 @@ struct run {
 struct worker {
     struct run *run;
     struct segments segments;
-    struct pool *pool;
+    struct pool *pool; /* for what is done beside the session */
     pthread_t thread;
 };
 
@@ -59,14 +50,10 @@ struct job {
     struct run *run;
     struct worker *worker;
     const struct segments_sample *sample;
-    const char *name;
+    char *name;
     size_t place; /* in chosen */
-    clipseg_image image;
-    size_t side;   /* S */
-    float *logits; /* [LOGITS_AT_ONCE, S, S]: those of categories first .. first + count - 1 */
-    size_t first, count;
-    float *probability; /* [height, width] */
-    struct label_map map;
+    struct input input;
+    struct picture_job picture;
     char *png; /* the bitmap */
     size_t png_size;
     size_t *counts; /* [rows + 1] */
@@ -91,70 +78,25 @@ static double seconds_now(void)
 
 static clipseg_status load(struct job *job, clipseg_error *error)
 {
+    struct segment *segment = &job->run->p->segment;
     struct network_reply reply;
-    clipseg_status status = sample_picture(&job->worker->segments, job->sample->url, job->name,
-                                           &job->run->image_options, &reply, &job->image, error);
 
+    job->input = (struct input){.path = job->name, .name = job->name};
+    picture_begin(&job->picture, segment, 0, &job->input, NULL);
+    job->picture.pool = job->worker->pool;
+    clipseg_status status = sample_picture(&job->worker->segments, job->sample->url, job->name,
+                                           &segment->image_options, &reply, &job->picture.image, error);
     reply_free(&reply);
     return status;
 }
 
-/* The categories whose logits are there, into the map. */
-static clipseg_status add_categories(struct job *job, clipseg_error *error)
-{
-    clipseg_status status = CLIPSEG_OK;
-
-    for (size_t i = 0; !status && i < job->count; i++) {
-        status =
-            enlarge(&job->run->model->kernels, job->worker->pool, job->logits + i * job->side * job->side,
-                    job->side, job->image.width, job->image.height, job->probability, error);
-        if (!status)
-            label_map_add(&job->map, (uint16_t)(job->first + i + 1), job->probability);
-    }
-    return status;
-}
-
-/* The last categories are added without the session. */
-static clipseg_status compute_locked(struct job *job, clipseg_error *error)
-{
-    struct run *r = job->run;
-    size_t total = r->dataset.count;
-    clipseg_status status = clipseg_session_set_image(r->session, &job->image, error);
-
-    while (!status && job->first + job->count < total) {
-        if (job->count)
-            status = add_categories(job, error); /* make room for the next ones */
-        job->first += job->count;
-        job->count = size_min(LOGITS_AT_ONCE, total - job->first);
-        if (!status)
-            status = clipseg_session_logits(r->session, r->prompts.prompts + job->first, job->count,
-                                            job->logits, error);
-    }
-    return status;
-}
-
+/* The label map is enlarged and refined beside the session. */
 static clipseg_status compute(struct job *job, clipseg_error *error)
 {
-    size_t pixels = job->image.width * job->image.height;
-    const struct label_rule rule = {.threshold = (float)job->run->p->threshold};
-    clipseg_status status = label_map_begin(&job->map, pixels, &rule, error);
-
-    if (status)
-        return status;
-    job->side = clipseg_session_logits_size(job->run->session);
-    job->probability = memory_aligned(pixels, sizeof *job->probability);
-    job->logits = memory_aligned(size_min(LOGITS_AT_ONCE, job->run->dataset.count) * job->side * job->side,
-                                 sizeof *job->logits);
-    if (!job->probability || !job->logits)
-        return error_memory(error);
     pthread_mutex_lock(&job->run->session_lock);
-    status = compute_locked(job, error);
+    clipseg_status status = picture_compute(&job->picture, error);
     pthread_mutex_unlock(&job->run->session_lock);
-    if (!status)
-        status = add_categories(job, error);
-    if (!status)
-        label_map_end(&job->map);
-    return status;
+    return status ? status : picture_write(&job->picture, error);
 }
 
 static int by_id(const void *a, const void *b)
@@ -166,31 +108,29 @@ static int by_id(const void *a, const void *b)
 
 static clipseg_status count_pixels(struct job *job, clipseg_error *error)
 {
-    const struct segments_dataset *dataset = &job->run->dataset;
+    const struct label_map *map = &job->picture.labels;
+    size_t rows = job->run->rows;
 
-    job->counts = memory_zeroed(dataset->count + 1, sizeof *job->counts);
-    job->ids = memory_zeroed(dataset->count, sizeof *job->ids);
+    job->counts = memory_zeroed(rows + 1, sizeof *job->counts);
+    job->ids = memory_zeroed(rows, sizeof *job->ids);
     if (!job->counts || !job->ids)
         return error_memory(error);
-    for (size_t i = 0; i < job->map.pixels; i++)
-        job->counts[job->map.labels[i]]++;
-    for (size_t i = 0; i < dataset->count; i++)
+    for (size_t i = 0; i < map->pixels; i++)
+        job->counts[map->labels[i]]++;
+    for (size_t i = 0; i < rows; i++)
         if (job->counts[i + 1])
-            job->ids[job->id_count++] = dataset->categories[i].id;
+            job->ids[job->id_count++] = job->picture.result.categories[i].id;
     qsort(job->ids, job->id_count, sizeof *job->ids, by_id);
     return CLIPSEG_OK;
 }
 
 static clipseg_status make_bitmap(struct job *job, clipseg_error *error)
 {
-    const struct segments_dataset *dataset = &job->run->dataset;
-    const struct result result = {
-        .image = &job->image, .prompt_count = dataset->count, .categories = dataset->categories};
     FILE *stream = open_memstream(&job->png, &job->png_size);
     clipseg_status status = stream ? count_pixels(job, error) : error_memory(error);
 
     if (!status)
-        status = segments_write(stream, &result, job->map.labels, error);
+        status = segments_write(stream, &job->picture.result, job->picture.labels.labels, error);
     if (stream && fclose(stream) && !status)
         status = error_memory(error);
     return status;
@@ -292,10 +232,7 @@ static clipseg_status label_sample(struct job *job, bool *put, clipseg_error *er
 
 static void free_job(struct job *job)
 {
-    label_map_free(&job->map);
-    clipseg_image_free(&job->image);
-    free(job->probability);
-    free(job->logits);
+    picture_free(&job->picture);
     free(job->png);
     free(job->counts);
     free(job->ids);
@@ -305,6 +242,7 @@ static void free_job(struct job *job)
 static void account(struct job *job, clipseg_status status, bool put, const clipseg_error *error)
 {
     struct run *r = job->run;
+    struct label_counts *counts = &r->counts;
     bool ends = status == CLIPSEG_ERROR_MEMORY || status == CLIPSEG_ERROR_USAGE ||
                 status == CLIPSEG_ERROR_INTERRUPTED || (status && job->worker->segments.denied);
 
@@ -312,20 +250,20 @@ static void account(struct job *job, clipseg_status status, bool put, const clip
         r->fatal = *error;
     if (status) {
         r->outcomes[job->place] = ends ? NOT_YET : FAILED;
-        r->failed += !ends;
+        counts->failed += !ends;
         if (!ends)
             note(false, "%s: %s", job->sample->name, error->text);
     } else if (put) {
         r->outcomes[job->place] = DONE;
-        r->done++;
-        r->all_pixels += job->map.pixels;
-        for (size_t i = 0; i <= r->dataset.count; i++) {
-            r->pixels[i] += job->counts[i];
-            r->with[i] += job->counts[i] > 0;
+        counts->done++;
+        counts->all_pixels += job->picture.labels.pixels;
+        for (size_t i = 0; i <= r->rows; i++) {
+            counts->pixels[i] += job->counts[i];
+            counts->with[i] += job->counts[i] > 0;
         }
     } else {
         r->outcomes[job->place] = LEFT_ALONE;
-        r->left_alone++;
+        counts->left_alone++;
     }
     progress_show(++r->finished, r->chosen_count, job->sample->name);
 }
@@ -361,7 +299,7 @@ static clipseg_status run_workers(struct run *r, clipseg_error *error)
     for (; !status && opened < count; opened++) {
         struct worker *worker = &workers[opened];
         worker->run = r;
-        worker->pool = pool_create(1);
+        worker->pool = pool_create(size_max(r->p->segment.plan.threads / count, 1));
         status = worker->pool ? segments_open(&worker->segments, r->p->api_url, &r->p->network, error)
                               : error_memory(error);
     }
@@ -383,21 +321,6 @@ static clipseg_status run_workers(struct run *r, clipseg_error *error)
 
 /* ---- what is to be done */
 
-static clipseg_status choose_categories(struct run *r, clipseg_error *error)
-{
-    const struct segments_dataset *d = &r->dataset;
-    clipseg_status status = CLIPSEG_OK;
-
-    if (!d->count)
-        return error_set(error, CLIPSEG_ERROR_USAGE, "%s has no categories to look for", r->p->dataset);
-    if (d->count >= LABEL_UNDECIDED)
-        return error_set(error, CLIPSEG_ERROR_USAGE, "%s: more than %d categories", r->p->dataset,
-                         LABEL_UNDECIDED - 1);
-    for (size_t i = 0; !status && i < d->count; i++)
-        status = prompts_add_text(&r->prompts, d->categories[i].name, error);
-    return status;
-}
-
 static clipseg_status choose_samples(struct run *r, clipseg_error *error)
 {
     const struct prelabel *p = r->p;
@@ -412,62 +335,55 @@ static clipseg_status choose_samples(struct run *r, clipseg_error *error)
             continue;
         bool known = r->journal && label_journal_has(r->journal, sample->uuid, &bitmap);
         if (known)
-            r->before++;
+            r->counts.before++;
         else if (!bitmap && !prelabel_may_label(p, sample->status))
-            r->left_alone++;
+            r->counts.left_alone++;
         else if (!p->limit || r->chosen_count < p->limit)
             r->chosen[r->chosen_count++] = i;
     }
     r->outcomes = memory_zeroed(r->chosen_count, sizeof *r->outcomes);
     r->requests = memory_zeroed(r->chosen_count, sizeof *r->requests);
-    r->pixels = memory_zeroed(r->dataset.count + 1, sizeof *r->pixels);
-    r->with = memory_zeroed(r->dataset.count + 1, sizeof *r->with);
     r->names = sample_names(&r->samples, false);
-    return r->outcomes && r->requests && r->pixels && r->with && r->names ? CLIPSEG_OK : error_memory(error);
+    return r->outcomes && r->requests && r->names ? CLIPSEG_OK : error_memory(error);
 }
 
 static clipseg_status ask_service(struct run *r, clipseg_error *error)
 {
     struct prelabel *p = r->p;
-    struct segments segments;
     const struct segments_query query = {p->labelset, p->name, p->metadata.data};
-    clipseg_status status = segments_open(&segments, p->api_url, &p->network, error);
+    clipseg_status status = segments_open(&r->service, p->api_url, &p->network, error);
 
     if (!status)
-        status = segments_get_dataset(&segments, p->dataset, &r->dataset, error);
+        status = segments_get_dataset(&r->service, p->dataset, &r->dataset, error);
     if (!status && strcmp(r->dataset.task, "segmentation-bitmap") != 0 &&
         strcmp(r->dataset.task, "segmentation-bitmap-highres") != 0)
         status = error_set(error, CLIPSEG_ERROR_USAGE,
                            "%s: its task is %.60s; want segmentation-bitmap or segmentation-bitmap-highres",
                            p->dataset, r->dataset.task);
     if (!status)
-        status = choose_categories(r, error);
+        status = prelabel_choose_categories(p, &r->dataset, error);
     if (!status)
-        status = segments_get_samples(&segments, p->dataset, &query, &r->samples, error);
-    if (!status && !p->dry_run)
-        status = label_journal_open(&r->journal, p->journal_path,
-                                    label_journal_key(p, segments.base, &r->dataset), error);
-    segments_close(&segments);
-    return status ? status : choose_samples(r, error);
+        status = segments_get_samples(&r->service, p->dataset, &query, &r->samples, error);
+    r->rows = p->segment.prompts.count;
+    return status;
 }
 
-static clipseg_status open_model(struct run *r, clipseg_error *error)
+/* What the journal is about depends on the prompts' embeddings, and the samples on the journal. */
+static clipseg_status prepare(struct run *r, clipseg_error *error)
 {
     struct prelabel *p = r->p;
-    clipseg_session_options options;
-    clipseg_status status = model_choose(&r->model, &p->choice, error);
+    clipseg_status status = ask_service(r, error);
 
-    clipseg_session_options_default(&options);
-    options.threads = p->choice.threads;
-    options.input_size = p->input_size;
-    clipseg_image_options_default(&r->image_options);
-    if (p->max_pixels)
-        r->image_options.max_pixels = p->max_pixels;
-    if (!status)
-        status = clipseg_session_create(&r->session, r->model, &options, error);
-    if (!status)
-        status = prompts_embed(&r->prompts, r->model, r->session, &r->image_options, p->choice.quiet, error);
-    return status;
+    if (!status && r->samples.count)
+        status = segment_prepare(&p->segment, 1, error);
+    if (!status && r->samples.count && !p->dry_run)
+        status =
+            label_journal_open(&r->journal, p->journal_path, label_journal_key(p, r->service.base), error);
+    if (status)
+        return status;
+    r->counts.pixels = memory_zeroed(r->rows + 1, sizeof *r->counts.pixels);
+    r->counts.with = memory_zeroed(r->rows + 1, sizeof *r->counts.with);
+    return r->counts.pixels && r->counts.with ? choose_samples(r, error) : error_memory(error);
 }
 
 /* ---- what was done */
@@ -488,74 +404,20 @@ static clipseg_status write_requests(const struct run *r, clipseg_error *error)
     return status;
 }
 
-static void print_summary(const struct run *r)
-{
-    const struct segments_dataset *dataset = &r->dataset;
-    double seconds = seconds_now() - r->start, all = r->all_pixels ? (double)r->all_pixels : 1.0;
-    size_t left = r->chosen_count - r->finished;
-
-    printf("%s, %s: %zu %s", r->p->dataset, r->p->labelset, r->done, r->p->dry_run ? "written" : "labelled");
-    if (r->before)
-        printf(", %zu before", r->before);
-    printf(", %zu left alone, %zu failed, %zu left; %.2f/s\n", r->left_alone, r->failed, left,
-           seconds > 0.0 ? (double)r->done / seconds : 0.0);
-    for (size_t i = 0; r->done && i <= dataset->count; i++) {
-        size_t row = (i + 1) % (dataset->count + 1); /* nothing comes last */
-        if (row)
-            printf("%8u  %-28s %6.2f %%  in %zu\n", dataset->categories[row - 1].id,
-                   dataset->categories[row - 1].name, 100.0 * (double)r->pixels[row] / all, r->with[row]);
-        else
-            printf("%8s  %-28s %6.2f %%\n", "", "(nothing)", 100.0 * (double)r->pixels[0] / all);
-    }
-}
-
-static void print_json(const struct run *r)
-{
-    const struct segments_dataset *dataset = &r->dataset;
-    struct buffer text = {0};
-    double all = r->all_pixels ? (double)r->all_pixels : 1.0;
-
-    buffer_text(&text, "{\"dataset\": ");
-    buffer_json_string(&text, r->p->dataset);
-    buffer_text(&text, ", \"labelset\": ");
-    buffer_json_string(&text, r->p->labelset);
-    buffer_format(&text,
-                  ", \"done\": %zu, \"before\": %zu, \"left_alone\": %zu, \"failed\": %zu, \"left\": %zu, "
-                  "\"seconds\": %.3f, \"unlabeled\": %.6f, \"categories\": [",
-                  r->done, r->before, r->left_alone, r->failed, r->chosen_count - r->finished,
-                  seconds_now() - r->start, (double)r->pixels[0] / all);
-    for (size_t i = 0; i < dataset->count; i++) {
-        buffer_format(&text, "%s{\"id\": %u, \"name\": ", i ? ", " : "", dataset->categories[i].id);
-        buffer_json_string(&text, dataset->categories[i].name);
-        buffer_format(&text, ", \"share\": %.6f, \"samples\": %zu}", (double)r->pixels[i + 1] / all,
-                      r->with[i + 1]);
-    }
-    buffer_text(&text, "]}\n");
-    if (!text.failed)
-        fputs(text.data, stdout);
-    buffer_free(&text);
-}
-
 static int report(struct run *r, clipseg_error *error)
 {
     progress_end();
-    if (r->p->dry_run && write_requests(r, error))
+    r->counts.left = r->chosen_count - r->finished;
+    if ((r->p->dry_run && write_requests(r, error)) ||
+        prelabel_summary(r->p, &r->counts, seconds_now() - r->start, error))
         return fail(error);
-    if (r->p->json)
-        print_json(r);
-    else
-        print_summary(r);
-    if (fflush(stdout) || ferror(stdout)) {
-        error_set(error, CLIPSEG_ERROR_IO, "stdout: cannot be written");
-        return fail(error);
-    }
     if (stopped()) {
-        note(r->p->choice.quiet, "interrupted; the same command continues");
+        note(r->p->segment.choice.quiet, "interrupted; the same command continues");
         return signals_stop();
     }
     if (r->fatal.status)
         return fail(&r->fatal);
-    return r->failed ? CLIPSEG_ERROR_PARTIAL : 0;
+    return r->counts.failed ? CLIPSEG_ERROR_PARTIAL : 0;
 }
 
 int prelabel_segments(struct prelabel *p)
@@ -567,10 +429,8 @@ int prelabel_segments(struct prelabel *p)
     pthread_mutex_init(&r.lock, NULL);
     pthread_mutex_init(&r.session_lock, NULL);
     p->network.stopped = stopped;
-    clipseg_status status = ask_service(&r, &error);
-    if (!status && r.chosen_count)
-        status = open_model(&r, &error);
-    progress_enable(!p->choice.quiet);
+    clipseg_status status = prepare(&r, &error);
+    progress_enable(!p->segment.choice.quiet);
     if (!status)
         status = run_workers(&r, &error);
     if (status)
@@ -583,13 +443,11 @@ int prelabel_segments(struct prelabel *p)
     free(r.requests);
     free(r.chosen);
     free(r.outcomes);
-    free(r.pixels);
-    free(r.with);
-    prompts_free(&r.prompts);
+    free(r.counts.pixels);
+    free(r.counts.with);
     segments_samples_free(&r.samples);
     segments_dataset_free(&r.dataset);
-    clipseg_session_close(&r.session);
-    clipseg_model_close(&r.model);
+    segments_close(&r.service);
     pthread_mutex_destroy(&r.lock);
     pthread_mutex_destroy(&r.session_lock);
     return code;

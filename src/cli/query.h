@@ -14,7 +14,8 @@ struct query {
     struct query_row {
         char *title;
         struct expression expression; /* the leaves' ids are numbers of things */
-        bool has_category;            /* id and colour were given */
+        bool has_category;            /* of a file of categories: id and colour are valid */
+        bool has_id;                  /* the file says the id; else it is the place in it */
         uint32_t id;
         uint8_t colour[3];
     } * items;

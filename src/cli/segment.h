@@ -88,6 +88,10 @@ struct picture_job {
     bool writing, masks_wanted; /* masks of single prompts, not only the label map */
 };
 
+/* A job whose picture the caller puts in; it may exchange session and pool for others. */
+void picture_begin(struct picture_job *job, struct segment *segment, size_t worker, const struct input *input,
+                   struct buffer *text);
+
 /* Load the picture. The job is valid (for picture_free) whatever the result; it must stay where it is.
  * Errors: IO, IMAGE, MEMORY. */
 clipseg_status picture_decode(struct picture_job *job, struct segment *segment, size_t worker,

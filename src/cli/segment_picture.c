@@ -13,8 +13,8 @@
 #include "segment/enlarge.h"
 #include "segment/refine/refiner.h"
 
-static void begin_job(struct picture_job *job, struct segment *segment, size_t worker,
-                      const struct input *input, struct buffer *text)
+void picture_begin(struct picture_job *job, struct segment *segment, size_t worker, const struct input *input,
+                   struct buffer *text)
 {
     *job = (struct picture_job){.segment = segment,
                                 .session = segment->sessions[worker],
@@ -42,7 +42,7 @@ static void begin_job(struct picture_job *job, struct segment *segment, size_t w
 clipseg_status picture_decode(struct picture_job *job, struct segment *segment, size_t worker,
                               const struct input *input, struct buffer *text, clipseg_error *error)
 {
-    begin_job(job, segment, worker, input, text);
+    picture_begin(job, segment, worker, input, text);
     return input_load(input->path, &segment->image_options, &job->image, error);
 }
 
@@ -368,7 +368,7 @@ clipseg_status segment_image(struct segment *segment, size_t worker, const struc
 {
     struct picture_job job;
 
-    begin_job(&job, segment, worker, input, text);
+    picture_begin(&job, segment, worker, input, text);
     job.image = *image;
     clipseg_status status = picture_compute(&job, error);
     if (!status)

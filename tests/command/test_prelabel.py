@@ -96,6 +96,94 @@ def test_labels_follow_the_guides_rule_with_the_categories_own_ids():
                     assert got.shape == want.shape and (got == want)[sure].all() and sure.mean() > 0.99
 
 
+def categories_file(path, entries):
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({"categories": entries}, file)
+    return path
+
+
+def rich(keys):
+    """Everything that a category can say; keys: what names each of ODD, in an order of its own."""
+    return [{**keys[2], "prompts": ["a fork", "cutlery AND NOT a spoon"]},
+            {**keys[0], "prompts": ["a glass", "a cup"], "negatives": ["a plate"], "images": ["glass.png@10,10,40,60"]},
+            {**keys[1], "prompts": ["blueberries"]}]
+
+
+def check_bitmaps(fake, file, *options):
+    """Every label is what `segment -f segments` says of the same picture with the same file."""
+    for number, sample in enumerate(fake.samples, 1):
+        open("check.png", "wb").write(fake.bucket.files[f"pictures/{number}"])
+        check_success(clipseg("segment", "check.png", "--categories", file, "-f", "segments", "-o", "check", *options))
+        want = ids_of(open("check/check.segments.png", "rb").read())
+        assert (ids_of(fake.bitmap(sample["name"])) == want).all(), (sample["name"], options)
+
+
+def test_a_file_of_categories_says_what_to_look_for():
+    os.mkdir("files")
+    open("files/glass.png", "wb").write(open(PICTURE, "rb").read())
+    by_id = categories_file("files/id.json", rich([{"name": name, "id": i} for i, name in ODD]))
+    by_name = categories_file("files/name.json", rich([{"name": name} for _, name in ODD]))
+    renamed = categories_file("files/renamed.json", rich([{"name": f"thing {i}", "id": i} for i, _ in ODD]))
+    bitmaps = []
+    for file in (by_name, by_id, renamed):
+        with service(3, ODD) as fake:
+            result = summary(fake, "--categories", file, "--threshold", "0.1")
+            assert [(c["id"], c["name"]) for c in result["categories"]] == [ODD[2], ODD[0], ODD[1]]
+            check_all(fake)
+            check_bitmaps(fake, by_id, "--refine", "off")
+            bitmaps.append([fake.bitmap(s["name"]) for s in fake.samples])
+    assert bitmaps[0] == bitmaps[1] == bitmaps[2]
+    with service(3, ODD) as fake:
+        check_success(prelabel(fake))
+        assert bitmaps[0] != [fake.bitmap(s["name"]) for s in fake.samples]
+    with service(3, ODD) as fake:  # what the file leaves out is not looked for
+        result = summary(fake, "--categories", categories_file("fork.json", [{"name": "fork"}]))
+        assert [c["id"] for c in result["categories"]] == [70000]
+        found = np.unique(np.concatenate([ids_of(fake.bitmap(s["name"])).ravel() for s in fake.samples]))
+        assert set(found) == {0, 70000}
+
+
+def test_names_are_phrases_even_where_they_look_like_expressions():
+    names = [(1, "salt AND pepper"), (2, "@home"), (3, "NOT")]
+    with service(2, names) as fake:
+        check_success(prelabel(fake))
+        check_bitmaps(fake, categories_file("quoted.json", [{"id": i, "name": n, "prompts": [f'"{n}"']} for i, n in names]),
+                      "--refine", "off")
+
+
+def test_a_category_that_the_data_set_does_not_have_is_refused_before_anything_is_done():
+    def refused(entries, *words):
+        with service(1, ODD) as fake:
+            check_failure(prelabel(fake, "--categories", categories_file("bad.json", entries)), 2, "bad.json", *words)
+            assert not fake.puts and not fake.bucket.log
+    refused([{"name": "fork"}, {"name": "spoon"}], '"spoon"', "jane/flowers", "none of this name", '300 "blueberries"')
+    refused([{"name": "fork", "id": 4}], '"fork"', "none of the id 4", '7 "a glass"')
+    refused([{"name": "fork", "id": 7}], '"fork"', "id 7", '"a glass"', "70000")
+    refused([{"name": "fork"}, {"name": "knife", "id": 70000}], '"knife"', "another one means 70000")
+    refused([{"name": ""}], "category 1", "name")
+    with service(1) as fake:
+        check_failure(prelabel(fake, "--categories", "nowhere.json"), 5, "nowhere.json")
+        assert not fake.log
+
+
+def test_labels_have_crisp_borders_unless_told_otherwise():
+    with service(3) as fake:
+        check_success(prelabel(fake))
+        off = [fake.bitmap(s["name"]) for s in fake.samples]
+    for options in ((), ("--refine", "best", "--trust", "2", "--contrast", "3")):
+        with service(3) as fake:
+            check_success(clipseg("prelabel", "segments", "jane/flowers", *options, env=environment(fake)))
+            check_all(fake)
+            check_bitmaps(fake, categories_file("plain.json", [{"name": n, "id": i} for i, n in CATEGORIES]),
+                          *(options or ("--refine", "fast")))
+            assert off != [fake.bitmap(s["name"]) for s in fake.samples]
+    with service(1) as fake:
+        for bad in (("--refine", "better"), ("--trust", "9"), ("--contrast", "x")):
+            check_failure(prelabel(fake, *bad), 2, bad[0])
+        assert not fake.log
+
+
 def test_the_sdk_and_clipseg_leave_the_same_state():
     try:
         from segments import SegmentsClient
@@ -298,7 +386,7 @@ def test_kill_at_random_points_labels_nothing_twice():
         with service(12) as fake:
             for _ in range(KILLS // 2):
                 fake.faults = [Fault("PUT", times=99, slow=0.005, piece=20), Fault("POST /assets", times=99, slow=0.002)]
-                process = subprocess.Popen([CLIPSEG, "prelabel", "segments", "jane/flowers", "-q", mode],
+                process = subprocess.Popen([CLIPSEG, "prelabel", "segments", "jane/flowers", "-q", "--refine", "off", mode],
                                            env={**os.environ, **environment(fake), "CLIPSEG_MODEL": MODEL},
                                            stdout=subprocess.DEVNULL)
                 try:
