@@ -12,7 +12,7 @@
 
 #define QUEUE_PER_WORKER 4 /* pictures that may be done before their turn */
 
-enum outcome { NOT_YET, DONE, SKIPPED, FAILED };
+enum outcome { NOT_YET, DONE, KNOWN /* from the journal */, SKIPPED, FAILED };
 
 /* A picture between its start and its turn. */
 struct slot {
@@ -37,7 +37,7 @@ struct batch {
     size_t queue;
     bool finishing; /* a worker hands out results */
     bool stop;
-    size_t skipped;
+    size_t done, skipped; /* skipped: known ones, too */
     char **failures; /* [failed] */
     size_t failed, failures_capacity;
     clipseg_error fatal; /* what ended the run; its status is OK if nothing did */
@@ -59,15 +59,15 @@ static void clear_pieces(const struct batch *b, struct buffer *pieces)
 
 /* From the journal, or worked on and then noted there. */
 static clipseg_status get_pieces(struct batch *b, size_t worker, const struct input *input, bool exists,
-                                 struct buffer *pieces, clipseg_error *error)
+                                 struct buffer *pieces, bool *known, clipseg_error *error)
 {
     uint64_t key = b->journal ? batch_journal_key(b->journal, input) : 0;
     clipseg_status status = CLIPSEG_OK;
-    bool known = false;
 
+    *known = false;
     if (b->journal && exists)
-        status = batch_journal_read(b->journal, key, pieces, b->job->pieces, &known, error);
-    if (status || known)
+        status = batch_journal_read(b->journal, key, pieces, b->job->pieces, known, error);
+    if (status || *known)
         return status;
     clear_pieces(b, pieces);
     status = b->job->work(b->job->context, worker, input, pieces, error);
@@ -90,11 +90,12 @@ static enum outcome run_picture(struct batch *b, size_t worker, const struct inp
 {
     bool exists = !b->job->exists || b->job->exists(b->job->context, input);
     clipseg_error error;
+    bool known;
 
     if (b->options->skip_existing && b->job->exists && exists)
         return SKIPPED;
-    if (!get_pieces(b, worker, input, exists, slot->pieces, &error))
-        return DONE;
+    if (!get_pieces(b, worker, input, exists, slot->pieces, &known, &error))
+        return known ? KNOWN : DONE;
     set_error(slot, &error);
     return FAILED;
 }
@@ -136,9 +137,7 @@ static void take_turn(struct batch *b, struct slot *slot, const struct input *in
             stop_with(b, slot->error);
         else
             keep_failure(b, slot->error);
-    } else if (slot->outcome == SKIPPED) {
-        b->skipped++;
-    } else if (b->job->finish && !b->stop) {
+    } else if (b->job->finish && !b->stop && slot->outcome != SKIPPED) {
         clipseg_error error;
         pthread_mutex_unlock(&b->lock);
         clipseg_status status = b->job->finish(b->job->context, input, slot->pieces, &error);
@@ -146,6 +145,8 @@ static void take_turn(struct batch *b, struct slot *slot, const struct input *in
         if (status)
             stop_with(b, &error);
     }
+    b->done += slot->outcome == DONE;
+    b->skipped += slot->outcome == KNOWN || slot->outcome == SKIPPED;
     clear_pieces(b, slot->pieces);
     free(slot->error);
     *slot = (struct slot){.pieces = slot->pieces};
@@ -301,14 +302,14 @@ static int report(const struct batch *b)
         note(false, "%s", b->failures[i]);
     if (b->fatal.status)
         return fail(&b->fatal);
-    if (b->failed)
-        note(false, "%zu of %zu pictures failed; the others are done", b->failed, b->count);
     if (code && b->head < b->count) {
         if (b->inputs)
             note(b->options->quiet, "stopped after %zu of %zu pictures%s", b->head, b->count,
                  b->journal ? "; the same command continues" : "");
         return code;
     }
+    if (b->inputs && b->inputs->is_batch)
+        progress_summary(b->options->quiet, b->done, b->failed, b->skipped);
     if (is_part(b) && b->journal)
         note(b->options->quiet,
              "part %zu of %zu is done; when all are, the same command without --shard "

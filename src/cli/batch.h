@@ -59,11 +59,11 @@ struct batch_options {
     uint64_t key;       /* whatever the results depend on besides the pictures: options, prompts, model */
     struct shard shard; /* this run's part of the work; what it is about is in the inputs already */
     bool skip_existing; /* pictures for which `exists` says true are not worked on */
-    bool quiet;         /* no progress bar, no notes */
+    bool quiet;         /* no progress bar, no notes, no summary */
 };
 
 /* Work on all inputs (NULL with `fetch`). Shows a progress bar, and at the end the failed pictures with their
- * reasons. Returns the exit code: 0; 8 when some pictures failed (a single named file gives its own code);
+ * reasons and, where there are several, how many are done and how fast. Returns the exit code: 0; 8 when some pictures failed (a single named file gives its own code);
  * 130 or 143 when interrupted; that of the error that ended the run. */
 int batch_run(const struct batch_job *job, const struct inputs *inputs, const struct batch_options *options);
 

@@ -25,7 +25,7 @@ struct classify {
     clipseg_model_info info;
     clipseg_image_options image_options;
     struct inputs inputs;
-    size_t failed;
+    size_t done, failed;
     int code;                    /* of the last failure */
     float *image;                /* [embedding size] */
     double *logit, *probability; /* [labels] */
@@ -113,6 +113,7 @@ static clipseg_status take(void *context, size_t index, const float *embedding, 
         c->failed++;
         return CLIPSEG_OK;
     }
+    c->done++;
     memcpy(c->image, embedding, c->info.embedding_size * sizeof *embedding);
     vector_normalize(c->image, c->info.embedding_size);
     compare(c);
@@ -221,6 +222,8 @@ static clipseg_status work(struct classify *c, clipseg_error *error)
     progress_enable(!c->choice.quiet && c->inputs.count > 1);
     clipseg_status status = embedder_run(&embedder, error);
     free(paths);
+    if (!status && !signals_stop() && c->inputs.is_batch)
+        progress_summary(c->choice.quiet, c->done, c->failed, 0);
     return status;
 }
 

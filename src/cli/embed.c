@@ -260,6 +260,8 @@ static clipseg_status work(struct embed *e, clipseg_error *error)
     status = e->texts.count ? embed_texts(e, error) : embed_pictures(e, error);
     if (!status && !signals_stop() && (e->rows || e->inputs.is_batch))
         status = close_output(e, error);
+    if (!status && !signals_stop() && e->inputs.is_batch)
+        progress_summary(e->choice.quiet, e->rows, e->failed, 0);
     return status;
 }
 

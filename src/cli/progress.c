@@ -104,3 +104,20 @@ void progress_end(void)
         fputs("\r\033[K", stderr);
     state.shown = false;
 }
+
+void progress_rate(char text[PROGRESS_RATE], size_t pictures)
+{
+    double passed = seconds_now() - state.start;
+
+    snprintf(text, PROGRESS_RATE, "%.1f s, %.1f pictures per second", passed,
+             passed > 0.0 ? (double)pictures / passed : 0.0);
+}
+
+void progress_summary(bool quiet, size_t done, size_t failed, size_t skipped)
+{
+    char rate[PROGRESS_RATE];
+
+    progress_rate(rate, done + failed);
+    note(quiet, "%zu of %zu pictures done, %zu failed, %zu skipped; %s", done, done + failed + skipped, failed,
+         skipped, rate);
+}

@@ -3,6 +3,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -232,8 +233,43 @@ def test_bad_pictures_in_the_middle_are_listed_at_the_end_with_their_reasons():
     result = clipseg("segment", "in", "-p", "x", "-f", "labels", *QUICK, "-o", "out")
     lines = result.stderr.decode().splitlines()
     assert result.returncode == 8 and len(lines) == 3, lines
-    assert "in/010.png" in lines[0] and "in/020.png" in lines[1] and "2 of 30 pictures failed" in lines[2], lines
+    assert "in/010.png" in lines[0] and "in/020.png" in lines[1] and "28 of 30 pictures done, 2 failed" in lines[2], lines
     assert len(contents("out")) == 28 and journals("out") == []
+
+
+def summary(*arguments, code=0):
+    """The last line on stderr: done, all, failed, skipped, seconds, pictures per second; None if there is none."""
+    result = clipseg(*arguments)
+    assert result.returncode == code, result.stderr
+    lines = result.stderr.decode().splitlines()
+    found = re.fullmatch(r"clipseg: (\d+) of (\d+) pictures done, (\d+) failed, (\d+) skipped; "
+                         r"(\d+\.\d) s, (\d+\.\d) pictures per second", lines[-1] if lines else "")
+    assert sum("pictures per second" in line for line in lines) == (found is not None), lines
+    return found and tuple(map(float, found.groups()))
+
+
+def test_a_run_ends_with_a_line_that_says_what_was_done_and_how_fast():
+    make_pictures("in", 12)
+    open("in/004.png", "r+b").truncate(60)
+    arguments = ("in", "-p", "x", "-p", "y", *QUICK, "-o", "out")
+    *counts, seconds, rate = summary("segment", *arguments, "-f", "labels", code=8)
+    assert counts == [11, 12, 1, 0] and 0 <= seconds < 60 and rate > 12 / (seconds + 0.06)
+    assert summary("segment", *arguments, "-f", "labels", "--skip-existing", code=8)[:4] == (0, 12, 1, 11)
+    assert summary("prelabel", *arguments, code=8)[:4] == (11, 12, 1, 0)
+    assert summary("classify", *arguments[:5], code=8)[:4] == (11, 12, 1, 0)
+    assert summary("embed", "in", "-o", "v.npy", code=8)[:4] == (11, 12, 1, 0)
+    for command in (("segment", *arguments, "-f", "labels"), ("classify", *arguments[:5]), ("embed", "in")):
+        result = clipseg(*command, "-q")
+        assert result.returncode == 8 and result.stderr.count(b"\n") == 1 and b"in/004.png" in result.stderr
+        assert summary(command[0], PICTURE, *command[2:]) is None, "one picture needs no summary"
+
+
+def test_pictures_done_before_an_interruption_count_as_skipped():
+    make_pictures("in", 100)
+    arguments = ("segment", "in", "-p", "x", "-f", "labels", *QUICK, "-o", "out")
+    assert "pictures per second" not in interrupt(*arguments, pictures=20)
+    before = len(contents("out"))
+    assert summary(*arguments)[:4] == (100 - before, 100, 0, before)
 
 
 def test_lines_on_stdout_come_in_the_order_of_the_inputs():

@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -84,6 +85,11 @@ def test_only_what_is_new_or_changed_is_computed_and_what_is_gone_is_forgotten()
     os.utime("photos/0/new.png", (1, 1))  # touched is changed
     assert index()["changed"] == 1
     draw("other/x.png", 5)
+    said = check_success(clipseg("index", "photos/0", "-o", "photos.db")).stderr.decode()
+    assert "0 new, 0 changed" in said and "per second" not in said  # nothing was looked at
+    open("photos/0/000.png", "ab").write(b" ")
+    said = check_success(clipseg("index", "photos/0", "-o", "photos.db")).stderr.decode()
+    assert said.count("\n") == 1 and re.search(r"0 new, 1 changed, 0 gone, 0 failed; \d+\.\d s, \d+\.\d pictures per second$", said)
     assert index("other") == {"pictures": 21, "new": 1, "changed": 0, "gone": 0, "failed": 0}
     assert index("photos/0")["gone"] == 0  # of other folders nothing is known
     shutil.rmtree("other")

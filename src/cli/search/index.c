@@ -233,17 +233,21 @@ static clipseg_status work(struct index *x, clipseg_error *error)
 
 static clipseg_status report(struct index *x, clipseg_error *error)
 {
+    size_t looked_at = x->added + x->changed + x->failed;
     uint64_t count = 0;
+    char rate[PROGRESS_RATE];
     clipseg_status status = database_count(x->store.database, &count, error);
 
     if (status)
         return status;
+    progress_rate(rate, looked_at);
     if (x->json)
         printf("{\"pictures\": %llu, \"new\": %zu, \"changed\": %zu, \"gone\": %zu, \"failed\": %zu}\n",
                (unsigned long long)count, x->added, x->changed, x->gone, x->failed);
     else if (!x->failed || x->inputs.is_batch)
-        note(x->choice.quiet, "%s: %llu pictures; %zu new, %zu changed, %zu gone, %zu failed", x->output,
-             (unsigned long long)count, x->added, x->changed, x->gone, x->failed);
+        note(x->choice.quiet, "%s: %llu pictures; %zu new, %zu changed, %zu gone, %zu failed%s%s", x->output,
+             (unsigned long long)count, x->added, x->changed, x->gone, x->failed, looked_at ? "; " : "",
+             looked_at ? rate : "");
     return fflush(stdout) || ferror(stdout) ? error_set(error, CLIPSEG_ERROR_IO, "stdout: cannot be written")
                                             : CLIPSEG_OK;
 }
