@@ -49,7 +49,8 @@ struct expression {
     size_t leaf_count, leaf_capacity;
 };
 
-/* Does AND, OR or NOT stand in capitals outside double quotes? Anything else is a phrase. */
+/* Does AND, OR or NOT in capitals, or the beginning of a modifier, stand outside double quotes? Anything else
+ * is a phrase. */
 bool expression_recognised(const char *text);
 
 /* Errors: USAGE with the column (counted in characters from 1), MEMORY. */

@@ -52,6 +52,12 @@ static const char *skip_quoted(const char *text)
     return *text ? text + 1 : NULL;
 }
 
+/* "{+5", "{-.5", "{*2" */
+static bool begins_modifier(const char *text)
+{
+    return text[0] == '{' && text[1] && strchr("+-*", text[1]) && text[2] && strchr("0123456789.", text[2]);
+}
+
 bool expression_recognised(const char *text)
 {
     while (*text) {
@@ -59,7 +65,7 @@ bool expression_recognised(const char *text)
         if (*text == '"') {
             if (!(text = skip_quoted(text)))
                 return false;
-        } else if (is_keyword(text)) {
+        } else if (is_keyword(text) || begins_modifier(text)) {
             return true;
         } else {
             text += length ? length : 1;

@@ -29,8 +29,9 @@ def masks(*arguments):
 
 def test_expressions_combine_probabilities():
     plain = sigmoid(logits("-p", "face", "-p", "hair", "-p", "hat"))
-    found = logits("-p", "face AND NOT (hair OR hat)", "-p", "hair{*0.5} OR hat")
-    want = np.minimum(plain[0], 1 - np.maximum(plain[1], plain[2])), np.maximum(0.5 * plain[1], plain[2])
+    found = logits("-p", "face AND NOT (hair OR hat)", "-p", "hair{*0.5} OR hat", "-p", "hat{*1.5}")
+    want = (np.minimum(plain[0], 1 - np.maximum(plain[1], plain[2])), np.maximum(0.5 * plain[1], plain[2]),
+            np.minimum(1.5 * plain[2], 1))
     assert np.abs(sigmoid(found) - want).max() < 1e-5
     assert np.abs(found).max() <= 30
 

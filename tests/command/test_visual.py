@@ -144,8 +144,10 @@ def test_a_kept_prompt_is_the_same_prompt():
     direct = logits("-p", "a glass", "--prompt-image", EXAMPLE, "-p", "a glass AND NOT fork")
     kept = logits("-p", "@deep/glass.prompt", "-p", "@shown.prompt", "-p", "@deep/glass.prompt AND NOT fork")
     assert np.array_equal(direct, kept)
-    result = check_success(clipseg("segment", PICTURE, "-p", "@shown.prompt", "-p", "@deep/glass.prompt", "--json"))
-    assert [p["prompt"] for p in json.loads(result.stdout)["prompts"]] == ["my cup", "a glass"]
+    result = check_success(clipseg("segment", PICTURE, "-p", "@shown.prompt", "-p", "@deep/glass.prompt", "-p",
+                                   "@shown.prompt{*2}", "--json"))
+    titles = [p["prompt"] for p in json.loads(result.stdout)["prompts"]]
+    assert titles == ["my cup", "a glass", "@shown.prompt{*2}"]
 
 
 def test_mixes_are_weighted_sums():

@@ -62,7 +62,7 @@ static void fails(const char *text, size_t column, const char *why)
     }
 }
 
-static void only_capital_keywords_outside_quotes_make_an_expression(void)
+static void only_capital_keywords_and_modifiers_outside_quotes_make_an_expression(void)
 {
     CHECK(!expression_recognised("salt and pepper"));
     CHECK(!expression_recognised("salt And pepper"));
@@ -70,12 +70,15 @@ static void only_capital_keywords_outside_quotes_make_an_expression(void)
     CHECK(!expression_recognised("ANDY OR1 NOTE"));
     CHECK(!expression_recognised("the \"salt AND pepper\" shop"));
     CHECK(!expression_recognised("a \"never closed AND"));
-    CHECK(!expression_recognised("cup{+5px}"));
+    CHECK(!expression_recognised("a {nice} cup {}, {+}, {+x}"));
+    CHECK(!expression_recognised("a \"cup{+5px}\""));
     CHECK(!expression_recognised(""));
     CHECK(expression_recognised("NOT sky"));
     CHECK(expression_recognised("a(b)AND(c)"));
     CHECK(expression_recognised("x\tOR\ty"));
     CHECK(expression_recognised("AND"));
+    CHECK(expression_recognised("cup{*1.5}"));
+    CHECK(expression_recognised("@cup.prompt {-.5%"));
 }
 
 static void not_binds_before_and_before_or(void)
@@ -101,6 +104,7 @@ static void modifiers_bind_to_what_stands_before_them(void)
 {
     means("cup{+5px} AND NOT hand{-2%}", "[cup] +5px [hand] -2% NOT AND");
     means("NOT (a OR b){+1.5}", "[a] [b] OR +1.5px NOT");
+    means("cup{+5px *1.5}", "[cup] +5px *1.5");
     means("a {*2 +3%} OR b {-1}{*.5}", "[a] *2 +3% [b] -1px *0.5 OR");
 }
 
@@ -115,6 +119,7 @@ static void mistakes_are_told_with_their_column(void)
     fails("\xe6\x97\xa5\xe6\x9c\xac AND ()", 9, "want a phrase here");
     fails("a AND \"b", 7, "quote is never closed");
     fails("a AND \"\"", 7, "empty phrase");
+    fails("cup{+5px", 9, "want px, %, } or a space");
     fails("a AND b{", 8, "never closed");
     fails("a AND b{5px}", 9, "want a modifier");
     fails("a AND b{+px}", 10, "want a number");
@@ -255,8 +260,8 @@ static void presence_ignores_what_must_not_be_there(void)
 }
 
 static const struct test tests[] = {
-    {"only_capital_keywords_outside_quotes_make_an_expression",
-     only_capital_keywords_outside_quotes_make_an_expression},
+    {"only_capital_keywords_and_modifiers_outside_quotes_make_an_expression",
+     only_capital_keywords_and_modifiers_outside_quotes_make_an_expression},
     {"not_binds_before_and_before_or", not_binds_before_and_before_or},
     {"phrases_keep_their_words", phrases_keep_their_words},
     {"modifiers_bind_to_what_stands_before_them", modifiers_bind_to_what_stands_before_them},
