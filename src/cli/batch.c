@@ -38,7 +38,7 @@ struct batch {
     bool finishing; /* a worker hands out results */
     bool stop;
     size_t done, skipped; /* skipped: known ones, too */
-    char **failures; /* [failed] */
+    char **failures;      /* [failed] */
     size_t failed, failures_capacity;
     clipseg_error fatal; /* what ended the run; its status is OK if nothing did */
 };

@@ -63,8 +63,9 @@ struct batch_options {
 };
 
 /* Work on all inputs (NULL with `fetch`). Shows a progress bar, and at the end the failed pictures with their
- * reasons and, where there are several, how many are done and how fast. Returns the exit code: 0; 8 when some pictures failed (a single named file gives its own code);
- * 130 or 143 when interrupted; that of the error that ended the run. */
+ * reasons and, where there are several, how many are done and how fast. Returns the exit code: 0; 8 when some
+ * pictures failed (a single named file gives its own code); 130 or 143 when interrupted; that of the error
+ * that ended the run. */
 int batch_run(const struct batch_job *job, const struct inputs *inputs, const struct batch_options *options);
 
 /* ---- batch_sessions.c: how the cores are used */

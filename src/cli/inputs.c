@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "cli/command.h"
-#include "image/image.h"
+#include "cli/inputs_results.h"
 
 #define DEEPEST 64
 #define STDIN_LIMIT ((size_t)1 << 30)
@@ -83,19 +82,9 @@ struct walk {
     struct inputs *inputs;
     const char *root; /* the folder that was named */
     const char *output;
+    struct stat output_info; /* of that folder, where it exists */
     clipseg_error *error;
 };
-
-static bool is_picture(const char *path)
-{
-    unsigned char start[64];
-    int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-    ssize_t size = file >= 0 ? read(file, start, sizeof start) : -1;
-
-    if (file >= 0)
-        close(file);
-    return size > 0 && image_recognised(start, (size_t)size);
-}
 
 static clipseg_status walk_folder(const struct walk *walk, const char *folder, const struct visit *above);
 
@@ -107,6 +96,8 @@ static clipseg_status walk_entry(const struct walk *walk, const char *path, cons
         return CLIPSEG_OK;
     if (S_ISDIR(info.st_mode)) {
         struct visit here = {info.st_dev, info.st_ino, above, above ? above->depth + 1 : 0};
+        if (above && here.inode == walk->output_info.st_ino && here.device == walk->output_info.st_dev)
+            return CLIPSEG_OK; /* what lies there are results */
         for (const struct visit *v = above; v; v = v->above)
             if (v->device == here.device && v->inode == here.inode)
                 return CLIPSEG_OK; /* a link back to a folder that we are in */
@@ -131,19 +122,23 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 static clipseg_status walk_folder(const struct walk *walk, const char *folder, const struct visit *above)
 {
     struct dirent **entries = NULL;
+    struct result_names names;
     int count = scandir(folder, &entries, keep_visible, by_name);
     clipseg_status status = CLIPSEG_OK;
 
     if (count < 0)
         return error_set(walk->error, errno == ENOMEM ? CLIPSEG_ERROR_MEMORY : CLIPSEG_ERROR_IO,
                          "%s: cannot be read: %s", folder, strerror(errno));
-    for (int i = 0; i < count; i++) {
-        char *path = status ? NULL : join(folder, entries[i]->d_name);
-        if (!status)
-            status = path ? walk_entry(walk, path, above) : error_memory(walk->error);
+    names = (struct result_names){.folder = folder, .entries = entries, .count = (size_t)count};
+    for (int i = 0; !status && i < count; i++) {
+        if (result_names_hold(&names, entries[i]->d_name))
+            continue;
+        char *path = join(folder, entries[i]->d_name);
+        status = path ? walk_entry(walk, path, above) : error_memory(walk->error);
         free(path);
-        free(entries[i]);
     }
+    for (int i = 0; i < count; i++)
+        free(entries[i]);
     free(entries);
     return status;
 }
@@ -157,7 +152,9 @@ static clipseg_status add_operand(struct inputs *inputs, const char *operand, co
     const char *slash = strrchr(operand, '/');
 
     if (strcmp(operand, "-") != 0 && stat(operand, &info) == 0 && S_ISDIR(info.st_mode)) {
-        struct walk walk = {inputs, operand, output, error};
+        struct walk walk = {.inputs = inputs, .root = operand, .output = output, .error = error};
+        if (output && stat(output, &walk.output_info))
+            walk.output_info = (struct stat){0};
         size_t before = inputs->count;
         inputs->is_batch = true;
         clipseg_status status = walk_entry(&walk, operand, NULL);

@@ -20,9 +20,9 @@ struct inputs {
     bool is_batch; /* several operands, or a folder: one bad picture does not stop the others */
 };
 
-/* operands: files, folders (recursive; pictures by content), "-". list: a file with one path per line, or
- * NULL. output: the folder of -o, NULL for beside the inputs. Errors:
- * USAGE, IO, IMAGE (a folder without pictures), MEMORY. */
+/* operands: files, folders (recursive; pictures by content, but neither those in the folder of -o nor results
+ * that lie beside their pictures), "-". list: a file with one path per line, or NULL. output: the folder of
+ * -o, NULL for beside the inputs. Errors: USAGE, IO, IMAGE (a folder without pictures), MEMORY. */
 clipseg_status inputs_collect(struct inputs *inputs, char **operands, size_t count, const char *list,
                               const char *output, clipseg_error *error);
 

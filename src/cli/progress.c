@@ -118,6 +118,6 @@ void progress_summary(bool quiet, size_t done, size_t failed, size_t skipped)
     char rate[PROGRESS_RATE];
 
     progress_rate(rate, done + failed);
-    note(quiet, "%zu of %zu pictures done, %zu failed, %zu skipped; %s", done, done + failed + skipped, failed,
-         skipped, rate);
+    note(quiet, "%zu of %zu pictures done, %zu failed, %zu skipped; %s", done, done + failed + skipped,
+         failed, skipped, rate);
 }

@@ -179,8 +179,8 @@ clipseg_status query_embed(struct query *q, const clipseg_model *model, clipseg_
     for (size_t i = 0; !status && i < q->count; i++) {
         struct query_row *row = &q->items[i];
         const struct prompt_item *thing = &q->things.items[row->expression.leaves[0].id];
-        if (row->title[0] != '@' || thing->kind != PROMPT_SAVED || strcmp(row->title + 1, thing->value) != 0 ||
-            row->has_category)
+        if (row->title[0] != '@' || thing->kind != PROMPT_SAVED ||
+            strcmp(row->title + 1, thing->value) != 0 || row->has_category)
             continue;
         free(row->title);
         row->title = memory_string(thing->title, strlen(thing->title));

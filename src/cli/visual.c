@@ -32,6 +32,12 @@ static bool parse_box(const char *text, size_t box[4])
     return true;
 }
 
+/* Four numbers were meant, as no file has such a name. */
+static bool looks_like_a_box(const char *text)
+{
+    return !text[strspn(text, "0123456789,.- ")] && strchr(text, ',') && access(text, F_OK) != 0;
+}
+
 static clipseg_status mark_box(const char *value, const clipseg_image *image, const size_t box[4],
                                uint8_t *mask, clipseg_error *error)
 {
@@ -98,6 +104,10 @@ clipseg_status visual_embed(const char *value, unsigned prepare, clipseg_session
             status = error_memory(error);
         else if (parse_box(end + 1, box))
             status = mark_box(value, &image, box, mask, error);
+        else if (looks_like_a_box(end + 1))
+            status = error_set(error, CLIPSEG_ERROR_USAGE,
+                               "--prompt-image %s: want FILE@X,Y,WIDTH,HEIGHT, four whole numbers of pixels",
+                               value);
         else
             status = mark_file(end + 1, &image, &with_alpha, mask, error);
     }

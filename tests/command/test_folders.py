@@ -311,6 +311,38 @@ def test_names_of_any_bytes():
     assert made == {b"with space\n/" + name[:-4] + b".json" for name in names}, made
 
 
+def test_results_beside_their_pictures_are_no_pictures():
+    """The same command again, also after an interruption, finds the pictures that the first one found."""
+    make_pictures("in", 60)
+    os.rename("in/000.png", "in/noextension")
+    shutil.copytree("in", "whole")
+    formats = "mask,overlay,labels,heatmap,cutout,segments"
+    arguments = ("-p", "a glass", "-p", "?", "-f", formats, *QUICK)
+    check_success(clipseg("segment", "whole", *arguments))
+    want = contents("whole")
+    assert len(want) == 60 * (1 + 2 + 2 * 4)
+    interrupt("segment", "in", *arguments, folder="in", pictures=20)
+    check_success(clipseg("segment", "in", *arguments))
+    assert contents("in") == want
+    check_success(clipseg("segment", "in", *arguments))
+    assert contents("in") == want
+    assert len(check_success(clipseg("embed", "in")).stdout.splitlines()) == 60
+    os.makedirs("alone")
+    shutil.copy("in/002.labels.png", "alone/002.labels.png")  # no 002.png there
+    open("alone/002.json", "w").write("{}")
+    assert len(check_success(clipseg("embed", "alone")).stdout.splitlines()) == 1
+    assert len(check_success(clipseg("embed", "in/002.labels.png")).stdout.splitlines()) == 1, "named is named"
+
+
+def test_results_below_the_input_folder_are_no_pictures():
+    make_pictures("in", 8)
+    for _ in range(2):
+        check_success(clipseg("segment", "in", "-p", "x", "-f", "mask", *QUICK, "-o", "in/masks"))
+        assert len(contents("in")) == 16
+    check_success(clipseg("segment", "in", "-p", "x", "-f", "mask", *QUICK, "-o", "in"))
+    assert len(contents("in")) == 32, "results in in/masks are pictures for another -o"
+
+
 def test_links_that_lead_in_circles_end():
     make_pictures("in/a", 2)
     os.symlink("..", "in/a/up")

@@ -124,6 +124,8 @@ def test_regions_are_checked():
     check_failure(clipseg("segment", PICTURE, "--prompt-image", f"{PICTURE}@100,20,40,25"), 2, "120 x 90")
     check_failure(clipseg("segment", PICTURE, "--prompt-image", f"{PICTURE}@1,2,0,4"), 2, "box")
     check_failure(clipseg("segment", PICTURE, "--prompt-image", f"{PICTURE}@{EXAMPLE}"), 2, "same size")
+    for broken in ("1,2,3", "-1,2,3,4", "1.5,2,3,4", "1,2,3,4,5", "1, 2, 3, 4"):
+        check_failure(clipseg("segment", PICTURE, "--prompt-image", f"{PICTURE}@{broken}"), 2, "X,Y,WIDTH,HEIGHT", broken)
     check_failure(clipseg("segment", PICTURE, "--prompt-image", f"{PICTURE}@nothing.png"), 5, "nothing.png")
     check_failure(clipseg("segment", PICTURE, "--prompt-image", "nothing.png@1,2,3,4"), 5, "nothing.png")
     Image.new("L", (120, 90)).save("empty.png")
