@@ -1,5 +1,6 @@
 """An outsider's view: install, then build the example against the installed library, shared and static."""
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -128,10 +129,36 @@ def test_bash_completes_commands_options_and_values():
     assert "segment" in complete(["clipseg", "help", "s"])
 
 
-def test_zsh_reads_its_completion():
+def zsh_completes(*lines):
+    """What the lines become when a person types them into zsh and presses the tab key."""
+    script = f"""
+zmodload zsh/zpty
+zpty shell zsh -fi
+zpty -w shell 'unsetopt zle_bracketed_paste; PS1=; fpath=({SOURCE}/tools/completion $fpath); autoload -Uz compinit; compinit -uD'
+zpty -w shell 'show() {{ print -r "<<<$BUFFER>>>"; zle kill-buffer }}; zle -N show; bindkey "^X" show; print ready-$((1+1))'
+zpty -r shell text '*ready-2*'
+for line in {" ".join(map(repr, lines))}; do
+    zpty -w -n shell $line$'\\t'$'\\x18'
+    zpty -r shell text '*<<<*>>>*'
+    print -r -- $text
+done
+"""
+    result = subprocess.run(["zsh", "-fc", script], check=True, capture_output=True, text=True, timeout=60,
+                            env=dict(os.environ, PATH=os.path.dirname(os.path.abspath(CLIPSEG)) + ":" + os.environ["PATH"]))
+    return re.findall(r"<<<(.*)>>>", result.stdout)
+
+
+def test_zsh_completes_commands_options_and_values():
     if not shutil.which("zsh"):
         raise Skip("zsh is not installed")
-    subprocess.run(["zsh", "-n", os.path.join(SOURCE, "tools", "completion", "_clipseg")], check=True)
+    open("photograph.jpg", "w").close()
+    wanted = {"clipseg seg": "clipseg segment ",
+              "clipseg segment --skip": "clipseg segment --skip-existing ",
+              "clipseg segment -f labelstudio-p": "clipseg segment -f labelstudio-polygons ",
+              "clipseg segment --cpu av": "clipseg segment --cpu avx",  # avx2 or avx512
+              "clipseg segment phot": "clipseg segment photograph.jpg "}
+    found = zsh_completes(*wanted)
+    assert found == list(wanted.values()), found
 
 
 def test_the_manual_page_is_well_formed():
