@@ -10,21 +10,28 @@
 #include "checkpoint/torch_dict.h"
 #include "checkpoint/zip.h"
 
+/* Of FOLDER/data.pkl the length of the folder with its slash, else 0. */
+static size_t folder_of_pickle(const struct zip_member *m)
+{
+    static const char pickle[] = "/data.pkl";
+    const char *slash = memchr(m->name, '/', m->length);
+
+    if (!slash || m->length - (size_t)(slash - m->name) != sizeof pickle - 1 ||
+        memcmp(slash, pickle, sizeof pickle - 1) != 0)
+        return 0;
+    return (size_t)(slash - m->name) + 1;
+}
+
 /* The archive's one folder: everything before "/data.pkl", with the slash. 0: there is none. */
 static size_t find_folder(const struct zip *zip, const char **folder)
 {
-    static const char pickle[] = "/data.pkl";
+    size_t length = 0;
 
-    for (size_t i = 0; i < zip->count; i++) {
-        const struct zip_member *m = &zip->members[i];
-        const char *slash = memchr(m->name, '/', m->length);
-        if (slash && m->length - (size_t)(slash - m->name) == sizeof pickle - 1 &&
-            !memcmp(slash, pickle, sizeof pickle - 1)) {
-            *folder = m->name;
-            return (size_t)(slash - m->name) + 1;
-        }
+    for (size_t i = 0; !length && i < zip->count; i++) {
+        *folder = zip->members[i].name;
+        length = folder_of_pickle(&zip->members[i]);
     }
-    return 0;
+    return length;
 }
 
 /* FOLDER/name; prefix: does a member begin so? */
@@ -66,6 +73,12 @@ static clipseg_status check_notes(const struct zip *zip, const char *file, const
             "%s: is a TorchScript archive, a program with its weights; take the model's Hugging Face "
             "directory instead (OpenAI's ViT-B-16.pt is openai/clip-vit-base-patch16 there)",
             file);
+    size_t pickles = 0;
+    for (size_t i = 0; i < zip->count; i++)
+        pickles += folder_of_pickle(&zip->members[i]) > 0;
+    if (pickles > 1) /* names occur once, so they lie in different folders */
+        return error_set(error, CLIPSEG_ERROR_MODEL,
+                         "%s: holds more than one data.pkl: no file that torch.save wrote", file);
     for (size_t i = 0; i < zip->count; i++)
         if (zip->members[i].packed)
             return error_set(

@@ -164,6 +164,7 @@ def test_torch_archives_agree_with_themselves():
                        (archive({**model, "m/data.pkl": model["m/data.pkl"] + b"N."}), "goes on"),
                        (archive({**model, "m/data.pkl": model["m/data.pkl"][:-1]}), "no end"),
                        (archive({**model, "m/data.pkl": b"\x80\x02]" + b"(e" * (2 << 20) + b"."}), "4194304"),
+                       (archive({**model, "n/data.pkl": model["m/data.pkl"], "n/data/0": bytes(16)}), "more than one"),
                        (archive({"m/data.pkl": b"\x80\x02N."}), "None"), (archive({"m/data.pkl": b"\x80\x02}."}), "no tensors")):
         torch_file(data, word)
     flipped = bytearray(good)
