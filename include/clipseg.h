@@ -377,11 +377,11 @@ CLIPSEG_API void clipseg_refiner_close(clipseg_refiner **refiner);
 /* ---- Expressions
  * ------------------------------------------------------------------------------------------------ */
 
-/* Logits of a prompt as the command line takes it: a phrase, or an expression where AND, OR or NOT in capitals
- * or a modifier like {+5px} stands outside double quotes ("face AND NOT (hair OR hat){+5px}"; the grammar is in
- * docs/prompts.md). On
- * probabilities AND is the smaller, OR the larger, NOT 1 - x; an expression's logits lie within +-30.
- * logits: [S, S]. Errors: USAGE (no picture set; a broken expression, with its column), MEMORY. */
+/* Logits of a prompt as the command line takes it: a phrase, or an expression where AND, OR or NOT in
+ * capitals or a modifier like {+5px} stands outside double quotes ("face AND NOT (hair OR hat){+5px}"; the
+ * grammar is in docs/prompts.md). On probabilities AND is the smaller, OR the larger, NOT 1 - x; an
+ * expression's logits lie within +-30. logits: [S, S]. Errors: USAGE (no picture set; a broken expression,
+ * with its column), MEMORY. */
 CLIPSEG_FALLIBLE clipseg_status clipseg_session_expression(clipseg_session *session, const char *text,
                                                            float *logits, clipseg_error *error);
 

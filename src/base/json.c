@@ -69,7 +69,7 @@ clipseg_status json_parse_limited(json_t **root, const void *data, size_t size, 
         return error_set(error, status, "%s: %zu bytes of JSON, more than the %zu that are read", name, size,
                          largest);
     if (find_outline(data, size).memory > MOST_MEMORY)
-        return error_set(error, status, "%s: JSON with more values than a model's files have", name);
+        return error_set(error, status, "%s: JSON with more values than such a file has", name);
     return json_parse(root, data, size, name, status, error);
 }
 

@@ -18,7 +18,7 @@ clipseg_status json_parse(json_t **root, const void *data, size_t size, const ch
 clipseg_status json_parse_limited(json_t **root, const void *data, size_t size, size_t largest,
                                   const char *name, clipseg_status status, clipseg_error *error);
 
-#define JSON_LARGEST_CONFIG ((size_t)4 << 20)     /* configurations, indices, headers */
+#define JSON_LARGEST_CONFIG ((size_t)4 << 20)     /* configurations, indices, headers, prompts, categories */
 #define JSON_LARGEST_VOCABULARY ((size_t)8 << 20) /* CLIP's tokenizer.json has 2 to 4 MB */
 
 /* Members of an object, with a default where they are missing; a member of another type or out of range is an

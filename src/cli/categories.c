@@ -204,7 +204,8 @@ clipseg_status query_add_categories(void *target, const char *value, clipseg_err
 
     if (status)
         return status;
-    status = json_parse(&root, map.data, map.size, value, CLIPSEG_ERROR_USAGE, error);
+    status =
+        json_parse_limited(&root, map.data, map.size, JSON_LARGEST_CONFIG, value, CLIPSEG_ERROR_USAGE, error);
     file_map_close(&map);
     const json_t *list = json_is_array(root) ? root : json_object_get(root, "categories");
     if (!status && !json_array_size(list))

@@ -91,7 +91,8 @@ clipseg_status saved_prompt_read(struct saved_prompt *prompt, const void *data, 
                                  clipseg_error *error)
 {
     json_t *root = NULL;
-    clipseg_status status = json_parse(&root, data, size, name, CLIPSEG_ERROR_USAGE, error);
+    clipseg_status status =
+        json_parse_limited(&root, data, size, JSON_LARGEST_CONFIG, name, CLIPSEG_ERROR_USAGE, error);
 
     *prompt = (struct saved_prompt){0};
     if (!status)

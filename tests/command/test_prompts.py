@@ -225,6 +225,8 @@ def test_categories_are_checked():
     refused('[{"name": "a", "name": "b"}]', "duplicate")
     refused('[{"name": "a"}', "line 1")
     refused("{}", "list of categories")
+    refused(" " * (5 << 20) + "[]", "4194304")
+    refused("[" + "[]," * 1000000 + "[]]", "more values")
     refused([{"id": 1}], "category 1", "name")
     refused([{"name": "a", "id": 0}], "id")
     refused([{"name": "a", "id": 5}, {"name": "b", "id": 5}], "category 2", "already")

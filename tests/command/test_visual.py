@@ -191,6 +191,7 @@ def test_kept_prompts_are_checked():
     refused("title", title="")
     refused("picture", picture=0)
     refused("model", model=[1.0] * 33)
+    refused("4194304", title="x" * (5 << 20))
     open("bad.prompt", "w").write(open("good.prompt").read()[:-30])
     check_failure(clipseg("segment", PICTURE, "-p", "@bad.prompt", "--json"), 2, "bad.prompt", "line")
     check_failure(clipseg("segment", PICTURE, "-p", "@none.prompt", "--json"), 5, "none.prompt")
