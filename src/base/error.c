@@ -19,12 +19,7 @@ clipseg_status error_set(clipseg_error *error, clipseg_status status, const char
     va_start(arguments, format);
     vsnprintf(error->text, sizeof error->text, format, arguments);
     va_end(arguments);
-    for (char *c = error->text; *c;) { /* also a character that was cut at the end */
-        size_t length = utf8_sequence(c);
-        if (!length || (unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
-        c += length ? length : 1;
-    }
+    utf8_one_line(error->text); /* also a character that was cut at the end */
     return status;
 }
 

@@ -19,3 +19,13 @@ size_t utf8_sequence(const char *text)
         return 0;
     return length;
 }
+
+void utf8_one_line(char *text)
+{
+    while (*text) {
+        size_t length = utf8_sequence(text);
+        if (!length || (unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+        text += length ? length : 1;
+    }
+}

@@ -8,4 +8,7 @@
  * cut off). */
 size_t utf8_sequence(const char *text);
 
+/* Control characters and bytes that are no UTF-8 become '?': safe to print on one line. */
+void utf8_one_line(char *text);
+
 #endif

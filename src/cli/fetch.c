@@ -89,7 +89,8 @@ static clipseg_status fetch_picture(struct worker *worker, size_t number, const 
     clipseg_status status = path ? CLIPSEG_OK : error_memory(error);
 
     if (!status && access(path, F_OK) != 0) {
-        status = sample_picture(&worker->segments, sample->url, "the picture", NULL, &reply, &picture, error);
+        status = sample_picture(&worker->segments, sample->uuid, sample->url, "the picture", NULL, &reply,
+                                &picture, error);
         if (!status && (picture.width != size->width || picture.height != size->height))
             status =
                 error_set(error, CLIPSEG_ERROR_IMAGE, "the picture has %zu x %zu pixels, its label %zu x %zu",
@@ -123,7 +124,7 @@ static clipseg_status read_bitmap(struct worker *worker, const struct segments_l
                                   clipseg_image *bitmap, uint16_t **labels, clipseg_error *error)
 {
     struct network_reply reply = {0};
-    clipseg_status status = label->bitmap ? sample_picture(&worker->segments, label->bitmap,
+    clipseg_status status = label->bitmap ? sample_picture(&worker->segments, NULL, label->bitmap,
                                                            "the label's bitmap", NULL, &reply, bitmap, error)
                                           : error_set(error, CLIPSEG_ERROR_IMAGE, "the label has no bitmap");
 
@@ -380,6 +381,8 @@ static clipseg_status begin(struct fetch *f, clipseg_error *error)
 
     if (!status)
         status = segments_get_dataset(&segments, f->p.dataset, &f->dataset, error);
+    if (!status)
+        prelabel_check_labelset(&f->p, &f->dataset);
     if (!status)
         status = segments_get_samples(&segments, f->p.dataset, &query, &f->samples, error);
     segments_close(&segments);

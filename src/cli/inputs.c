@@ -246,14 +246,18 @@ clipseg_status shard_parse(void *target, const char *value, clipseg_error *error
     return error_set(error, CLIPSEG_ERROR_USAGE, "--shard %.40s: want I/N, for example 2/5", value);
 }
 
+bool shard_has(const struct shard *shard, const char *name)
+{
+    return !shard->count || hash_spread(hash_text(HASH_START, name)) % shard->count == shard->number - 1;
+}
+
 void inputs_keep_shard(struct inputs *inputs, const struct shard *shard)
 {
     size_t kept = 0;
 
     for (size_t i = 0; i < inputs->count; i++) {
         struct input *input = &inputs->items[i];
-        if (!shard->count ||
-            hash_spread(hash_text(HASH_START, input->below)) % shard->count == shard->number - 1) {
+        if (shard_has(shard, input->below)) {
             inputs->items[kept++] = *input;
             continue;
         }

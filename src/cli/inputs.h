@@ -41,6 +41,9 @@ struct shard {
 /* For options: "2/5"; target is a struct shard. */
 clipseg_status shard_parse(void *target, const char *value, clipseg_error *error);
 
+/* Does what is called so belong to this part? */
+bool shard_has(const struct shard *shard, const char *name);
+
 /* Drop the other parts' pictures. The part follows from the picture's name alone: it is the same whatever
  * else lies in the folder, wherever the folder lies, and on every machine. */
 void inputs_keep_shard(struct inputs *inputs, const struct shard *shard);

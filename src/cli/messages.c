@@ -1,7 +1,9 @@
 /* messages.c: what goes to stderr. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "base/utf8.h"
 #include "cli/command.h"
 
 int fail(const clipseg_error *error)
@@ -14,13 +16,18 @@ int fail(const clipseg_error *error)
 void note(bool quiet, const char *format, ...)
 {
     va_list arguments;
+    char *text = NULL;
 
     if (quiet)
         return;
     progress_end();
     va_start(arguments, format);
-    fputs("clipseg: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    if (vasprintf(&text, format, arguments) < 0)
+        text = NULL;
     va_end(arguments);
+    if (!text)
+        return;
+    utf8_one_line(text);
+    fprintf(stderr, "clipseg: %s\n", text);
+    free(text);
 }

@@ -23,19 +23,6 @@ clipseg_status prelabel_add_filter(void *target, const char *value, clipseg_erro
     return p->metadata.failed ? error_memory(error) : CLIPSEG_OK;
 }
 
-clipseg_status prelabel_set_shard(void *target, const char *value, clipseg_error *error)
-{
-    struct prelabel *p = target;
-    char first[24];
-    const char *slash = strchr(value, '/');
-
-    snprintf(first, sizeof first, "%.*s", slash && slash - value < 20 ? (int)(slash - value) : 0, value);
-    if (!slash || !parse_size(slash + 1, 1, 1000000, &p->shards) ||
-        !parse_size(first, 1, p->shards, &p->shard))
-        return error_set(error, CLIPSEG_ERROR_USAGE, "--shard %.40s: want I/N, from 1/N to N/N", value);
-    return CLIPSEG_OK;
-}
-
 clipseg_status prelabel_check(struct prelabel *p, clipseg_error *error)
 {
     const char *slash = strchr(p->dataset, '/');
@@ -51,6 +38,25 @@ clipseg_status prelabel_check(struct prelabel *p, clipseg_error *error)
     p->network = (struct client_options){
         .stall_seconds = p->timeout, .tries = p->retries + 1, .longest_wait = CLIENT_LONGEST_WAIT};
     return CLIPSEG_OK;
+}
+
+void prelabel_check_labelset(const struct prelabel *p, const struct segments_dataset *dataset)
+{
+    size_t count = json_array_size(dataset->labelsets);
+    struct buffer names = {0};
+
+    for (size_t i = 0; i < count; i++) {
+        const char *name = json_string_value(json_object_get(json_array_get(dataset->labelsets, i), "name"));
+        if (name && !strcmp(name, p->labelset)) {
+            buffer_free(&names);
+            return;
+        }
+        buffer_format(&names, "%s\"%.60s\"", i ? ", " : "", name ? name : "");
+    }
+    if (count && !names.failed)
+        note(p->segment.choice.quiet, "%s has no label set \"%s\" yet; it has %.300s", p->dataset,
+             p->labelset, names.data);
+    buffer_free(&names);
 }
 
 bool prelabel_may_label(const struct prelabel *p, const char *status)
@@ -106,8 +112,8 @@ static clipseg_status parse(struct prelabel *p, int *count, char **arguments, cl
          &p->dry_run, NULL},
         {'o', "output", "DIR", "with --dry-run; default dry-run", OPTION_TEXT, &p->output, NULL},
         {0, "limit", "N", "at most so many samples", OPTION_SIZE, &p->limit, NULL},
-        {0, "shard", "I/N", "only the I-th of N parts, for several machines", OPTION_CALL, p,
-         prelabel_set_shard},
+        {0, "shard", "I/N", "only the I-th of N parts, for several machines", OPTION_CALL, &s->shard,
+         shard_parse},
         {'j', "jobs", "N", "samples at the same time; default 4", OPTION_SIZE, &p->jobs, NULL},
         {0, "retries", "N", "of a request that failed for a passing reason; default 8", OPTION_SIZE,
          &p->retries, NULL},

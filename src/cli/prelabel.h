@@ -14,19 +14,19 @@ struct prelabel {
     const char *dataset, *labelset, *api_url, *name, *output, *journal_path, *categories;
     struct buffer metadata; /* --filter KEY:VALUE, joined by commas */
     double timeout;
-    size_t limit, shard, shards; /* shard: from 1 of shards; 0: all */
-    size_t jobs, retries;
+    size_t limit, jobs, retries;
     bool only_unlabeled, replace_prelabeled, overwrite, dry_run, json;
     struct client_options network;
 };
 
 /* --filter: KEY:VALUE for metadata, or a part of the name. Target is a struct prelabel. */
 clipseg_status prelabel_add_filter(void *target, const char *value, clipseg_error *error);
-/* --shard I/N */
-clipseg_status prelabel_set_shard(void *target, const char *value, clipseg_error *error);
 
 /* What is common to labelling and fetching. Errors: USAGE. */
 clipseg_status prelabel_check(struct prelabel *p, clipseg_error *error);
+
+/* A note when the data set lists its label sets and ours is not among them. */
+void prelabel_check_labelset(const struct prelabel *p, const struct segments_dataset *dataset);
 
 /* May a label of this status be replaced? NULL: there is none. */
 bool prelabel_may_label(const struct prelabel *p, const char *status);
@@ -62,9 +62,10 @@ char **sample_names(const struct segments_samples *samples, bool keep_suffix);
 void free_names(char **names, size_t count);
 
 /* Download a picture and decode it. One that cannot be decoded is asked for once more: a body may be cut
- * short without a sign of it. reply: its bytes, to be freed in every case. Errors: NETWORK, IMAGE, MEMORY,
- * INTERRUPTED. */
-clipseg_status sample_picture(struct segments *segments, const char *url, const char *name,
+ * short without a sign of it. uuid: of the sample whose picture it is, for asking the service where it lies
+ * now when the address has expired or is none of the web's (s3://...); NULL: it is something else. reply: its
+ * bytes, to be freed in every case. Errors: NETWORK, IMAGE, MEMORY, INTERRUPTED. */
+clipseg_status sample_picture(struct segments *segments, const char *uuid, const char *url, const char *name,
                               const clipseg_image_options *options, struct network_reply *reply,
                               clipseg_image *image, clipseg_error *error);
 

@@ -34,7 +34,7 @@ uint64_t label_journal_key(const struct prelabel *p, const char *base)
 
     buffer_format(&text, "%s|%s|%s|%.9g|%zu|%d %.9g %.9g|%d%d|%zu/%zu", base, p->dataset, p->labelset,
                   s->threshold, s->input_size, refine.mode, (double)refine.trust, (double)refine.contrast,
-                  p->overwrite, p->replace_prelabeled, p->shard, p->shards);
+                  p->overwrite, p->replace_prelabeled, s->shard.number, s->shard.count);
     uint64_t key = hash_bytes(model_key(&s->choice), text.data, text.size);
     buffer_free(&text);
     clipseg_model_get_info(s->model, &info);

@@ -86,15 +86,12 @@ void free_names(char **names, size_t count)
     free(names);
 }
 
-clipseg_status sample_picture(struct segments *segments, const char *url, const char *name,
-                              const clipseg_image_options *options, struct network_reply *reply,
-                              clipseg_image *image, clipseg_error *error)
+static clipseg_status load(struct segments *segments, const char *url, const char *name,
+                           const clipseg_image_options *options, struct network_reply *reply,
+                           clipseg_image *image, clipseg_error *error)
 {
     clipseg_status status = CLIPSEG_ERROR_IMAGE;
 
-    *reply = (struct network_reply){0};
-    if (!url)
-        return error_set(error, CLIPSEG_ERROR_IMAGE, "the sample has no picture");
     for (size_t tries = 0; status == CLIPSEG_ERROR_IMAGE && tries < 2; tries++) {
         reply_free(reply);
         status = segments_download(segments, url, reply, error);
@@ -102,5 +99,36 @@ clipseg_status sample_picture(struct segments *segments, const char *url, const 
             status = clipseg_image_load_memory(image, reply->body.data ? reply->body.data : "",
                                                reply->body.size, name, options, error);
     }
+    return status;
+}
+
+/* An address that the service signed for a while, long ago, or one that it has to sign first. */
+static bool is_stale(const char *url, const struct network_reply *reply)
+{
+    return !segments_can_download(url) || reply->status == 401 || reply->status == 403 ||
+           reply->status == 404 || reply->status == 410;
+}
+
+clipseg_status sample_picture(struct segments *segments, const char *uuid, const char *url, const char *name,
+                              const clipseg_image_options *options, struct network_reply *reply,
+                              clipseg_image *image, clipseg_error *error)
+{
+    clipseg_error problem;
+    char *fresh = NULL;
+
+    *reply = (struct network_reply){0};
+    if (!url)
+        return error_set(error, CLIPSEG_ERROR_IMAGE, "the sample has no picture");
+    clipseg_status status = load(segments, url, name, options, reply, image, error);
+    if (status != CLIPSEG_ERROR_NETWORK || !uuid || !is_stale(url, reply))
+        return status;
+    clipseg_status asked = segments_sign_picture(segments, uuid, &fresh, &problem);
+    if (!asked && strcmp(fresh, url) != 0) {
+        status = load(segments, fresh, name, options, reply, image, error);
+    } else if (asked == CLIPSEG_ERROR_INTERRUPTED || asked == CLIPSEG_ERROR_MEMORY) {
+        *error = problem;
+        status = asked;
+    }
+    free(fresh);
     return status;
 }

@@ -84,8 +84,9 @@ static clipseg_status load(struct job *job, clipseg_error *error)
     job->input = (struct input){.path = job->name, .name = job->name};
     picture_begin(&job->picture, segment, 0, &job->input, NULL);
     job->picture.pool = job->worker->pool;
-    clipseg_status status = sample_picture(&job->worker->segments, job->sample->url, job->name,
-                                           &segment->image_options, &reply, &job->picture.image, error);
+    clipseg_status status =
+        sample_picture(&job->worker->segments, job->sample->uuid, job->sample->url, job->name,
+                       &segment->image_options, &reply, &job->picture.image, error);
     reply_free(&reply);
     return status;
 }
@@ -331,7 +332,7 @@ static clipseg_status choose_samples(struct run *r, clipseg_error *error)
     for (size_t i = 0; i < r->samples.count; i++) {
         const struct segments_sample *sample = &r->samples.items[i];
         const char *bitmap = NULL;
-        if (p->shards && i % p->shards != p->shard - 1)
+        if (!shard_has(&p->segment.shard, sample->uuid))
             continue;
         bool known = r->journal && label_journal_has(r->journal, sample->uuid, &bitmap);
         if (known)
@@ -362,6 +363,8 @@ static clipseg_status ask_service(struct run *r, clipseg_error *error)
                            p->dataset, r->dataset.task);
     if (!status)
         status = prelabel_choose_categories(p, &r->dataset, error);
+    if (!status)
+        prelabel_check_labelset(p, &r->dataset);
     if (!status)
         status = segments_get_samples(&r->service, p->dataset, &query, &r->samples, error);
     r->rows = p->segment.prompts.count;

@@ -2,12 +2,23 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "cli/prelabel.h"
 
 /* Of a category, from 1, or of nothing (0). */
 static double share(const struct label_counts *counts, size_t row)
 {
     return counts->all_pixels ? (double)counts->pixels[row] / (double)counts->all_pixels : 0.0;
+}
+
+/* A name comes from the service. */
+static void write_row(struct buffer *text, const struct category *category, double share, size_t samples)
+{
+    char name[256];
+
+    snprintf(name, sizeof name, "%s", category->name);
+    utf8_one_line(name);
+    buffer_format(text, "%8u  %-28s %6.2f %%  in %zu\n", category->id, name, 100.0 * share, samples);
 }
 
 static void write_text(struct buffer *text, const struct prelabel *p, const struct label_counts *counts,
@@ -23,8 +34,7 @@ static void write_text(struct buffer *text, const struct prelabel *p, const stru
         return;
     for (size_t i = 0; i < p->segment.prompts.count; i++) {
         struct category category = query_category(&p->segment.prompts, i);
-        buffer_format(text, "%8u  %-28s %6.2f %%  in %zu\n", category.id, category.name,
-                      100.0 * share(counts, i + 1), counts->with[i + 1]);
+        write_row(text, &category, share(counts, i + 1), counts->with[i + 1]);
     }
     buffer_format(text, "%8s  %-28s %6.2f %%\n", "", "(nothing)", 100.0 * share(counts, 0));
 }

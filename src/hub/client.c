@@ -129,6 +129,16 @@ static enum network_result exchange_once(struct client *client, const struct req
     return client->network->exchange(client->connection, &wire, reply);
 }
 
+/* What is sent may be sent on where 307 or 308 say so, but not what needs the secret to another host. */
+static bool may_repeat(const struct client *client, const struct request *request, const char *from,
+                       const struct network_reply *reply)
+{
+    if (!strcmp(request->method, "GET") || !strcmp(request->method, "HEAD"))
+        return true;
+    return (reply->status == 307 || reply->status == 308) &&
+           (!request->authorization || client->network->same_origin(from, reply->redirect));
+}
+
 /* With keep_redirect: a place on the same host, or a hub that sends everything elsewhere. */
 static bool leads_on(const struct network_reply *reply)
 {
@@ -139,13 +149,22 @@ static bool leads_on(const struct network_reply *reply)
            !reply_header(reply, "X-Repo-Commit", commit, sizeof commit);
 }
 
-static bool must_follow(const struct request *request, const struct network_reply *reply,
-                        enum network_result result)
+static bool must_follow(const struct client *client, const struct request *request, const char *from,
+                        const struct network_reply *reply, enum network_result result)
 {
-    bool safe = !strcmp(request->method, "GET") || !strcmp(request->method, "HEAD");
+    return result == NETWORK_DONE && reply->status / 100 == 3 && reply->redirect &&
+           may_repeat(client, request, from, reply) && (!request->keep_redirect || leads_on(reply));
+}
 
-    return result == NETWORK_DONE && reply->status / 100 == 3 && reply->redirect && safe &&
-           (!request->keep_redirect || leads_on(reply));
+clipseg_status client_check_secure(const char *from, const char *to, clipseg_error *error)
+{
+    char shown[1024];
+
+    url_shown(from, shown);
+    if (!strncasecmp(from, "https:", 6) && strncasecmp(to, "https:", 6) != 0)
+        return error_set(error, CLIPSEG_ERROR_NETWORK,
+                         "%s: leads from https to an address without it, which is not followed", shown);
+    return CLIPSEG_OK;
 }
 
 static clipseg_status check_redirect(const char *from, const char *to, size_t count, clipseg_error *error)
@@ -156,10 +175,7 @@ static clipseg_status check_redirect(const char *from, const char *to, size_t co
     if (count >= MOST_REDIRECTS)
         return error_set(error, CLIPSEG_ERROR_NETWORK, "%s: redirected more than %d times", shown,
                          MOST_REDIRECTS);
-    if (!strncasecmp(from, "https:", 6) && strncasecmp(to, "https:", 6) != 0)
-        return error_set(error, CLIPSEG_ERROR_NETWORK,
-                         "%s: redirected from https to an address without it, which is not followed", shown);
-    return CLIPSEG_OK;
+    return client_check_secure(from, to, error);
 }
 
 static clipseg_status judge(const char *url, const struct network_reply *reply, enum network_result result,
@@ -193,7 +209,7 @@ clipseg_status client_try(struct client *client, const struct request *request, 
     *result = NETWORK_MEMORY;
     for (size_t count = 0; !status; count++) {
         *result = exchange_once(client, request, url, same_origin, reply);
-        if (!must_follow(request, reply, *result)) {
+        if (!must_follow(client, request, url, reply, *result)) {
             status = judge(url, reply, *result, error);
             break;
         }

@@ -43,9 +43,9 @@ struct request {
 clipseg_status client_open(struct client *client, const struct client_options *options, clipseg_error *error);
 void client_close(struct client *client);
 
-/* One try, with redirections (of GET and HEAD; never from https to http). result: what came of it; a failure
- * that deserves another try is NETWORK_FAILED and no error. reply is to be freed in every case. Errors:
- * NETWORK, MEMORY, INTERRUPTED; IO when `write` said no. */
+/* One try, with redirections (what is not GET or HEAD only by 307 and 308; never from https to http). result:
+ * what came of it; a failure that deserves another try is NETWORK_FAILED and no error. reply is to be freed
+ * in every case. Errors: NETWORK, MEMORY, INTERRUPTED; IO when `write` said no. */
 clipseg_status client_try(struct client *client, const struct request *request, struct network_reply *reply,
                           enum network_result *result, clipseg_error *error);
 
@@ -64,6 +64,9 @@ clipseg_status client_send(struct client *client, const struct request *request,
 /* The error for a reply with a status that nobody wanted: address, number, and what the service says. */
 clipseg_status client_refuse(const struct client *client, const char *url, const struct network_reply *reply,
                              clipseg_error *error);
+
+/* Where a service at `from` sends us: never from https to an address without it. Errors: NETWORK. */
+clipseg_status client_check_secure(const char *from, const char *to, clipseg_error *error);
 
 void reply_free(struct network_reply *reply);
 

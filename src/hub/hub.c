@@ -242,6 +242,10 @@ static clipseg_status read_facts(struct hub *hub, const struct network_reply *re
                          hub->commit);
     if (!read_etag(reply, file->etag, sizeof file->etag) || !read_size(reply, &file->size))
         return error_set(error, CLIPSEG_ERROR_NETWORK, "%s: the answer lacks an etag or a size", shown);
+    clipseg_status status =
+        reply->redirect ? client_check_secure(file->url, reply->redirect, error) : CLIPSEG_OK;
+    if (status)
+        return status;
     free(file->location);
     file->location = strdup(reply->redirect ? reply->redirect : file->url);
     return file->location ? CLIPSEG_OK : error_memory(error);

@@ -38,7 +38,7 @@ clipseg_status segments_open(struct segments *segments, const char *url, const s
         return error_set(error, CLIPSEG_ERROR_USAGE,
                          "$SEGMENTS_API_KEY holds a blank or a control character");
     url = url ? url : place && *place ? place : SEGMENTS_URL;
-    if (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0)
+    if (!segments_can_download(url))
         return error_set(error, CLIPSEG_ERROR_USAGE, "%.200s: want an address with https://", url);
     buffer_format(&base, "%s%s", url, url[strlen(url) - 1] == '/' ? "" : "/");
     buffer_format(&authorization, "APIKey %s", key);
@@ -120,11 +120,34 @@ static void append_parameter(struct buffer *url, const char *name, const char *v
     url_encode(url, value, false);
 }
 
-/* last: there is nothing behind this page. A page that is too long for the service (502, tried several times
- * already) halves *per_page. */
+/* Until there is a reply. A page that is too long for the service is answered with 502: no use in asking for
+ * the same again when it could be shorter. */
+static clipseg_status ask_page(struct segments *segments, const struct buffer *url, bool *too_long,
+                               bool could_be_shorter, struct network_reply *reply, clipseg_error *error)
+{
+    const struct request request = {
+        .method = "GET", .url = url->data, .authorization = segments->authorization};
+
+    *reply = (struct network_reply){0};
+    if (url->failed)
+        return error_memory(error);
+    for (size_t tries = 1;; tries++) {
+        enum network_result result;
+        clipseg_status status = client_try(&segments->client, &request, reply, &result, error);
+        *too_long = !status && could_be_shorter && result == NETWORK_DONE && reply->status == 502;
+        if (status || *too_long || !client_may_retry(reply, result))
+            return status;
+        status = client_wait(&segments->client, tries, url->data, reply, error);
+        if (status)
+            return status;
+        reply_free(reply);
+    }
+}
+
+/* last: there is nothing behind this page. too_long: for the service. */
 static clipseg_status get_page(struct segments *segments, const char *dataset,
-                               const struct segments_query *query, size_t *per_page, size_t page,
-                               struct segments_samples *out, bool *last, clipseg_error *error)
+                               const struct segments_query *query, size_t per_page, size_t page,
+                               struct segments_samples *out, bool *last, bool *too_long, clipseg_error *error)
 {
     struct network_reply reply;
     struct buffer url = {0};
@@ -132,23 +155,20 @@ static clipseg_status get_page(struct segments *segments, const char *dataset,
 
     buffer_format(&url, "%sdatasets/", segments->base);
     url_encode(&url, dataset, true);
-    buffer_format(&url, "/samples/?per_page=%zu&page=%zu", *per_page, page);
+    buffer_format(&url, "/samples/?per_page=%zu&page=%zu", per_page, page);
     append_parameter(&url, "labelset", query->labelset);
     append_parameter(&url, "name__contains", query->name);
     append_parameter(&url, "filters", query->metadata);
     buffer_text(&url, "&sort=name");
-    clipseg_status status = send(segments, "GET", &url, NULL, &reply, error);
+    clipseg_status status = ask_page(segments, &url, too_long, per_page > FEWEST_PER_PAGE, &reply, error);
     *last = false;
-    if (status == CLIPSEG_ERROR_NETWORK && reply.status == 502 && page == 1 && *per_page > FEWEST_PER_PAGE) {
-        *per_page /= 4;
-        status = CLIPSEG_OK;
-    } else if (!status && page > 1 && (reply.status == 404 || reply.status == 400)) {
+    if (!status && page > 1 && (reply.status == 404 || reply.status == 400)) {
         *last = true; /* "invalid page" */
-    } else if (!status && reply.status / 100 != 2) {
+    } else if (!status && !*too_long && reply.status / 100 != 2) {
         status = refuse(segments, &url, &reply, error);
-    } else if (!status) {
+    } else if (!status && !*too_long) {
         status = segments_parse_samples(out, reply.body.data, reply.body.size, url.data, &found, error);
-        *last = found < *per_page;
+        *last = found < per_page;
     }
     reply_free(&reply);
     buffer_free(&url);
@@ -161,13 +181,16 @@ clipseg_status segments_get_samples(struct segments *segments, const char *datas
 {
     clipseg_status status = CLIPSEG_OK;
     size_t per_page = PER_PAGE;
-    bool last = false;
+    bool last = false, too_long = false;
 
     *out = (struct segments_samples){0};
-    for (size_t page = 1; !status && !last;) {
-        size_t before = per_page;
-        status = get_page(segments, dataset, query, &per_page, page, out, &last, error);
-        page += before == per_page;
+    for (size_t page = 1; !status && !last; page++) {
+        status = get_page(segments, dataset, query, per_page, page, out, &last, &too_long, error);
+        if (too_long) { /* from the beginning, in shorter pages */
+            segments_samples_free(out);
+            per_page /= 4;
+            page = 0;
+        }
     }
     if (status)
         segments_samples_free(out);
@@ -201,16 +224,39 @@ clipseg_status segments_get_label(struct segments *segments, const char *uuid, c
     return status;
 }
 
+bool segments_can_download(const char *url)
+{
+    return !strncmp(url, "https://", 8) || !strncmp(url, "http://", 7);
+}
+
+clipseg_status segments_sign_picture(struct segments *segments, const char *uuid, char **url,
+                                     clipseg_error *error)
+{
+    struct network_reply reply;
+    struct buffer address = {0};
+
+    *url = NULL;
+    buffer_format(&address, "%ssamples/%s/?include_signed_urls=1", segments->base, uuid);
+    clipseg_status status = send(segments, "GET", &address, NULL, &reply, error);
+    if (!status && reply.status != 200)
+        status = client_refuse(&segments->client, address.data, &reply, error);
+    if (!status)
+        status = segments_parse_picture(url, reply.body.data, reply.body.size, address.data, error);
+    reply_free(&reply);
+    buffer_free(&address);
+    return status;
+}
+
 clipseg_status segments_download(struct segments *segments, const char *url, struct network_reply *reply,
                                  clipseg_error *error)
 {
     const struct request request = {.method = "GET", .url = url};
 
     *reply = (struct network_reply){0};
-    if (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0)
+    if (!segments_can_download(url))
         return error_set(
             error, CLIPSEG_ERROR_NETWORK,
-            "%.100s: only http and https addresses are fetched; the service can sign them for buckets", url);
+            "%.100s: only http and https addresses are fetched, and the service signs none for it", url);
     clipseg_status status = client_send(&segments->client, &request, reply, error);
     if (!status && reply->status != 200)
         status = client_refuse(&segments->client, url, reply, error);
@@ -243,7 +289,7 @@ static clipseg_status post_file(struct segments *segments, const struct segments
                                 const void *data, size_t size, bool *expired, clipseg_error *error)
 {
     struct network_field fields[MOST_FIELDS + 1];
-    struct network_reply reply;
+    struct network_reply reply = {0};
     size_t count = 0;
     void *member;
     json_t *all =
@@ -259,7 +305,9 @@ static clipseg_status post_file(struct segments *segments, const struct segments
     fields[count++] = (struct network_field){"file", data, size, FILE_NAME, "image/png"};
     const struct request request = {
         .method = "POST", .url = asset->post_url, .fields = fields, .field_count = count};
-    clipseg_status status = client_send(&segments->client, &request, &reply, error);
+    clipseg_status status = client_check_secure(segments->base, asset->post_url, error);
+    if (!status)
+        status = client_send(&segments->client, &request, &reply, error);
     *expired = !status && (reply.status == 400 || reply.status == 401 || reply.status == 403);
     if (!status && reply.status / 100 != 2)
         status = client_refuse(&segments->client, asset->post_url, &reply, error);
@@ -335,6 +383,9 @@ clipseg_status segments_put_label(struct segments *segments, const char *uuid, c
         status = client_try(&segments->client, &request, &reply, &result, error);
         done =
             !status && result == NETWORK_DONE && reply.status / 100 == 2 && !client_may_retry(&reply, result);
+        if (!status && !done && reply.status == 404)
+            status = error_set(error, CLIPSEG_ERROR_NETWORK,
+                               "there is no label set \"%.60s\", or the sample is gone", labelset);
         if (!status && !done && !client_may_retry(&reply, result))
             status = refuse(segments, &url, &reply, error);
         bool refused = result == NETWORK_DONE && reply.status == 429; /* certainly not done */

@@ -13,6 +13,7 @@ struct segments_dataset {
     const char *task;            /* "segmentation-bitmap", ... */
     struct category *categories; /* [count] */
     size_t count;
+    const json_t *labelsets; /* [{"name"}, ...]; NULL: it does not say */
 };
 
 struct segments_sample {
@@ -52,6 +53,10 @@ clipseg_status segments_parse_label(struct segments_label *label, const char *te
                                     const char *name, clipseg_error *error);
 clipseg_status segments_parse_asset(struct segments_asset *asset, const char *text, size_t size,
                                     const char *name, clipseg_error *error);
+
+/* Of a single sample: where its picture lies, to be freed; never NULL. */
+clipseg_status segments_parse_picture(char **url, const char *text, size_t size, const char *name,
+                                      clipseg_error *error);
 
 void segments_dataset_free(struct segments_dataset *dataset);
 void segments_samples_free(struct segments_samples *samples);
@@ -93,6 +98,13 @@ clipseg_status segments_get_samples(struct segments *segments, const char *datas
 /* A label's status is NULL when the sample has none. */
 clipseg_status segments_get_label(struct segments *segments, const char *uuid, const char *labelset,
                                   struct segments_label *out, clipseg_error *error);
+
+/* Where a sample's picture lies, signed anew when it lies in a private bucket. url: to be freed. */
+clipseg_status segments_sign_picture(struct segments *segments, const char *uuid, char **url,
+                                     clipseg_error *error);
+
+/* Is this an address of the web? */
+bool segments_can_download(const char *url);
 
 /* A picture or a bitmap, from wherever the service says that it is; without the key. It is in reply->body. */
 clipseg_status segments_download(struct segments *segments, const char *url, struct network_reply *reply,

@@ -70,6 +70,7 @@ clipseg_status segments_parse_dataset(struct segments_dataset *dataset, const ch
     if ((status = parse(&dataset->root, text, size, name, error)) != CLIPSEG_OK)
         return status;
     dataset->task = text_of(dataset->root, "task_type");
+    dataset->labelsets = json_object_get(dataset->root, "labelsets");
     json_t *list = json_object_get(json_object_get(dataset->root, "task_attributes"), "categories");
     if (!dataset->task)
         status = refuse(name, "task_type", error);
@@ -149,6 +150,24 @@ clipseg_status segments_parse_samples(struct segments_samples *samples, const ch
             status = add_sample(samples, entry, name, error);
     }
     *found = json_array_size(root);
+    json_decref(root);
+    return status;
+}
+
+clipseg_status segments_parse_picture(char **url, const char *text, size_t size, const char *name,
+                                      clipseg_error *error)
+{
+    json_t *root;
+    clipseg_status status = parse(&root, text, size, name, error);
+
+    *url = NULL;
+    if (status)
+        return status;
+    const char *found = text_of(json_object_get(json_object_get(root, "attributes"), "image"), "url");
+    if (!found)
+        status = refuse(name, "address of a picture", error);
+    else if (!(*url = memory_string(found, strlen(found))))
+        status = error_memory(error);
     json_decref(root);
     return status;
 }

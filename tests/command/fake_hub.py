@@ -18,8 +18,8 @@ def sha256(data):
 class Store(FakeServer):
     """The other host: serves contents by digest, with ranges; addresses carry a signature that can expire."""
 
-    def __init__(self):
-        super().__init__("localhost")
+    def __init__(self, secure=False):
+        super().__init__("localhost", secure)
         self.contents, self.signature, self.etag = {}, "s1", None
 
     def answer(self, handler, body):
@@ -46,12 +46,13 @@ def ranged(handler, data, etag):
 
 
 class FakeHub(FakeServer):
-    """repositories: {"org/name": {"main": {file: bytes}}}. Files above `large` bytes go to the store."""
+    """repositories: {"org/name": {"main": {file: bytes}}}. Files above `large` bytes go to the store. secure, secure_store:
+    https."""
 
-    def __init__(self, large=100_000):
-        super().__init__()
+    def __init__(self, large=100_000, secure=False, secure_store=False):
+        super().__init__(secure=secure)
         self.repositories, self.large, self.token, self.gated = {}, large, None, set()
-        self.store = Store()
+        self.store = Store(secure_store)
 
     def close(self):
         self.store.close()

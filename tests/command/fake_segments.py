@@ -14,16 +14,19 @@ TIME = "2024-01-01T00:00:00Z"
 
 
 class Bucket(FakeServer):
-    """Takes files with presigned fields, serves pictures; knows nothing of keys."""
+    """Takes files with presigned fields, serves pictures; knows nothing of keys. signature: without it in the address
+    nothing is served."""
 
-    def __init__(self):
-        super().__init__("localhost")
-        self.files, self.policy, self.counter = {}, "policy-1", itertools.count(1)
+    def __init__(self, secure=False):
+        super().__init__("localhost", secure)
+        self.files, self.policy, self.counter, self.signature = {}, "policy-1", itertools.count(1), ""
 
     def answer(self, handler, body):
         if "Authorization" in handler.headers:
             return 400, {}, b"no secrets here"
         if handler.command == "GET":
+            if not handler.path.endswith(self.signature):
+                return 403, {}, b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
             name = urllib.parse.unquote(urllib.parse.urlsplit(handler.path).path.lstrip("/"))
             return (200, {"Content-Type": "image/png"}, self.files[name]) if name in self.files else (404, {}, b"")
         message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(
@@ -41,10 +44,10 @@ class Bucket(FakeServer):
 
 
 class FakeSegments(FakeServer):
-    def __init__(self, categories, pictures, task="segmentation-bitmap"):
-        """categories: [(id, name)]; pictures: {sample name: bytes}"""
-        super().__init__()
-        self.bucket, self.key = Bucket(), KEY
+    def __init__(self, categories, pictures, task="segmentation-bitmap", secure=False, secure_bucket=False):
+        """categories: [(id, name)]; pictures: {sample name: bytes}; secure: https"""
+        super().__init__(secure=secure)
+        self.bucket, self.key, self.labelsets = Bucket(secure_bucket), KEY, None
         self.categories, self.task = categories, task
         self.samples, self.labels, self.puts = [], {}, {}
         self.assets = itertools.count(1)
@@ -91,6 +94,8 @@ class FakeSegments(FakeServer):
             return 200, self.dataset()
         if method == "GET" and path == "/datasets/jane/flowers/samples/":
             return self.list(query)
+        if found := re.fullmatch(r"/samples/([^/]+)/", path):
+            return self.sample(found[1], query)
         if method == "POST" and path == "/assets/":
             return 200, self.asset(body)
         if found := re.fullmatch(r"/labels/([^/]+)/([^/]+)/", path):
@@ -103,10 +108,19 @@ class FakeSegments(FakeServer):
             "enable_label_status_verified enable_same_dimensions_track_constraint enable_3d_region_of_interest "
             "enable_interpolation use_timestamps_for_interpolation enable_object_linking "
             "enable_object_link_category_restrictions enable_extrapolation".split(), False)
+        if self.labelsets:
+            flags["labelsets"] = [{"name": name, "description": ""} for name in self.labelsets]
         return {**flags, "name": "flowers", "full_name": "jane/flowers", "description": "", "category": "other",
                 "owner": {"username": "jane", "created_at": TIME}, "created_at": TIME, "task_type": self.task,
                 "label_stats": {}, "metadata": {}, "task_attributes": {"format_version": "0.1", "categories": [
                     {"id": i, "name": name, "color": [10 * i % 256, 100, 200]} for i, name in self.categories]}}
+
+    def sample(self, uuid, query):
+        number = int(uuid[-12:])
+        sample = {**self.samples[number - 1]}
+        if query.get("include_signed_urls") and f"pictures/{number}" in self.bucket.files:
+            sample["attributes"] = {"image": {"url": f"{self.bucket.url}/pictures/{number}{self.bucket.signature}"}}
+        return 200, sample
 
     def list(self, query):
         rows = [s for s in self.samples if query.get("name__contains", "") in s["name"] and
@@ -137,6 +151,8 @@ class FakeSegments(FakeServer):
             return 404, {"detail": "Not found."}
         if method == "PUT":
             with self.lock:
+                if labelset not in (self.labelsets or [labelset]):
+                    return 404, {"detail": "Not found."}
                 self.labels[uuid, labelset] = body
                 self.puts[uuid, labelset] = self.puts.get((uuid, labelset), 0) + 1
         if (uuid, labelset) not in self.labels:

@@ -1,10 +1,31 @@
 """A small HTTP server that can be made to misbehave: what the fake hub and the fake Segments.ai have in common."""
+import atexit
+import functools
 import http.server
+import os
 import re
+import shutil
 import socket
+import ssl
 import struct
+import subprocess
+import tempfile
 import threading
 import time
+
+
+@functools.cache
+def certificate():
+    """(certificate, key): files of one for this machine that vouches for itself; None where openssl is missing."""
+    if not shutil.which("openssl"):
+        return None
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder)
+    made, key = os.path.join(folder, "certificate.pem"), os.path.join(folder, "key.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
+                    "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key,
+                    "-out", made], check=True, capture_output=True)
+    return made, key
 
 
 class Fault:
@@ -99,14 +120,18 @@ class Quiet(http.server.ThreadingHTTPServer):
 
 
 class FakeServer:
-    """answer(handler, body) -> (status, headers, body) is for the real fakes to write."""
+    """answer(handler, body) -> (status, headers, body) is for the real fakes to write. secure: https, with certificate()."""
 
-    def __init__(self, host="127.0.0.1"):
+    def __init__(self, host="127.0.0.1", secure=False):
         self.lock = threading.RLock()
         self.log, self.faults = [], []
         self.http = Quiet(("127.0.0.1", 0), Handler)
         self.http.fake = self
-        self.url = f"http://{host}:{self.http.server_address[1]}"
+        self.url = f"http{'s' if secure else ''}://{host}:{self.http.server_address[1]}"
+        if secure:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate())
+            self.http.socket = context.wrap_socket(self.http.socket, server_side=True)
         threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True).start()
 
     def close(self):

@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 from fake_segments import KEY, FakeSegments
-from fake_server import Fault
+from fake_server import Fault, certificate
 from harness import CLIPSEG, DATA, EXAMPLE, MODEL, PICTURE, Skip, check_failure, check_success, clipseg, main
 from PIL import Image, ImageOps
 
@@ -240,12 +240,107 @@ def test_samples_are_chosen_by_filter_limit_and_shard():
         assert summary(fake, "--filter", "sample 3", "--labelset", "a")["done"] == 1
         assert summary(fake, "--filter", "part:1", "--labelset", "b")["done"] == 4
         assert summary(fake, "--limit", "2", "--labelset", "c")["done"] == 2
-        assert [summary(fake, "--shard", f"{i}/3", "--labelset", "d")["done"] for i in (1, 2, 3)] == [3, 2, 2]
+        parts = [summary(fake, "--shard", f"{i}/3", "--labelset", "d")["done"] for i in (1, 2, 3)]
+        assert sum(parts) == 7 and max(parts) < 7
         check_all(fake, "d")
+
+
+def test_a_sample_belongs_to_the_same_shard_whatever_else_is_there():
+    def part(fake, *options):
+        check_success(prelabel(fake, "--shard", "2/3", "--labelset", "part", *options))
+        return {uuid for uuid, labelset in fake.puts if labelset == "part"}
+    with service(9) as fake, service(9) as fewer:
+        fewer.samples = fewer.samples[:2] + fewer.samples[5:]
+        kept = {s["uuid"] for s in fewer.samples}
+        whole = part(fake)
+        assert 0 < len(whole) < 9 and part(fewer) == whole & kept
+
+
+def test_pages_that_are_too_long_for_the_service_are_asked_for_in_parts():
     with service(23) as fake:
         fake.page_limit = 20
         assert summary(fake, "--limit", "1", "--retries", "0")["left_alone"] == 0
         assert len(fake.requests("samples/.*&page=2")) == 1
+    with service(70) as fake:  # the second page is the long one
+        fake.page_limit = 100
+        fake.faults.append(Fault("per_page=62&page=2", status=502))
+        assert summary(fake, "--dry-run")["done"] == 70
+        assert len(fake.requests("per_page=15")) == 5
+
+
+def signed(fake, signature):
+    fake.bucket.signature = f"?signature={signature}"
+    return [{**s, "attributes": {"image": {"url": f"{fake.bucket.url}/pictures/{i}{fake.bucket.signature}"}}}
+            for i, s in enumerate(fake.samples, 1)]
+
+
+def test_addresses_that_have_expired_or_need_a_signature_are_asked_for_again():
+    with service(3) as fake:
+        fake.samples = signed(fake, "old")
+        signed(fake, "new")
+        fake.samples[1]["attributes"]["image"]["url"] = "s3://bucket/pictures/2"
+        assert summary(fake)["done"] == 3
+        check_all(fake)
+        assert len(fake.requests("GET /samples/.*include_signed_urls=1")) == 3
+        for name in (s["name"] for s in fake.samples):
+            fake.label(name)["label_status"] = "LABELED"
+            url = fake.label(name)["attributes"]["segmentation_bitmap"]["url"]
+            fake.label(name)["attributes"]["segmentation_bitmap"]["url"] = url + fake.bucket.signature
+        check_success(clipseg("fetch", "segments", "jane/flowers", "-o", "home", env=environment(fake)))
+        assert len(os.listdir("home/images")) == 3
+
+
+def test_a_label_set_that_is_not_there_is_told():
+    with service(1) as fake:
+        fake.labelsets = ["ground-truth", "models"]
+        result = prelabel(fake, "--labelset", "modles")
+        text = result.stderr.decode()
+        assert result.returncode == 8 and not fake.puts and text.count("\n") == 2, text
+        assert 'no label set "modles" yet; it has "ground-truth", "models"' in text
+        assert 'sample 0.png: there is no label set "modles"' in text
+        assert check_success(prelabel(fake, "--labelset", "models")).stderr == b""
+
+
+def test_what_is_sent_follows_redirections_that_keep_it():
+    with service(2) as fake:
+        elsewhere = fake.bucket.url.replace("localhost", "127.0.0.1")
+        fake.bucket.faults.append(Fault("POST", status=307, headers={"Location": f"{elsewhere}/"}))
+        fake.faults.append(Fault("PUT", status=308, headers={"Location": f"/labels/{fake.samples[0]['uuid']}/ground-truth/"}))
+        check_success(prelabel(fake, "-j", "1"))
+        check_all(fake)
+    with service(1) as fake, service(1) as other:  # the key stays at home, and so does what needs it
+        fake.faults.append(Fault("PUT", times=99, status=307, headers={"Location": f"{other.url}/labels/x/ground-truth/"}))
+        result = prelabel(fake)
+        assert result.returncode == 8 and b"status 307" in result.stderr and not other.log, result.stderr
+
+
+def test_what_begins_with_https_stays_with_it():
+    if not certificate():
+        raise Skip("openssl is missing")
+    trust = {"CURL_CA_BUNDLE": certificate()[0]}
+    with service(3, secure=True, secure_bucket=True) as fake, service(1) as plain:
+        check_failure(prelabel(fake, CURL_CA_BUNDLE=""), 6, "certificate")
+        fake.bucket.faults.append(Fault("GET /pictures/2", times=99, status=302,
+                                        headers={"Location": f"{plain.bucket.url}/pictures/1"}))
+        result = prelabel(fake, **trust)
+        assert result.returncode == 8 and len(fake.puts) == 2 and not plain.bucket.log, result.stderr
+        assert b"sample 1.png" in result.stderr and b"from https" in result.stderr
+        fake.bucket.clear()
+        check_success(prelabel(fake, **trust))
+        check_all(fake)
+    with service(1, secure=True) as fake:
+        result = prelabel(fake, **trust)
+        assert result.returncode == 8 and b"from https" in result.stderr and not fake.bucket.requests("POST"), result.stderr
+
+
+def test_names_from_the_service_do_nothing_to_the_terminal():
+    with service(2, [(1, "a\x1b[31mglass\u202e\n")]) as fake:
+        fake.samples[0]["name"] = "x\x1b]0;title\x07.png"
+        fake.bucket.files["pictures/1"] = b"no picture"
+        result = prelabel(fake)
+        assert result.returncode == 8 and result.stderr.count(b"\n") == 1
+        assert b"\x1b" not in result.stderr + result.stdout and b"\x07" not in result.stderr
+        assert len(result.stdout.splitlines()) == 3
 
 
 def test_a_dry_run_sends_nothing_and_writes_what_would_be_sent():
@@ -306,7 +401,7 @@ def test_what_cannot_be_labelled_is_told():
 def test_failed_samples_are_listed_and_the_others_done():
     with service(5) as fake:
         fake.bucket.files["pictures/1"] = b"no picture"
-        del fake.bucket.files["pictures/2"]
+        del fake.bucket.files["pictures/2"], fake.bucket.files["pictures/3"]
         fake.samples[2]["attributes"]["image"]["url"] = "s3://bucket/key.png"
         result = prelabel(fake, "--json", "-q")
         assert result.returncode == 8, result.stderr

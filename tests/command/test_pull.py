@@ -10,8 +10,8 @@ import sys
 import time
 
 from fake_hub import FakeHub, files_of, git_sha1, sha256
-from fake_server import Fault
-from harness import CLIPSEG, DATA, MODEL, Skip, check_failure, check_success, clipseg, main
+from fake_server import Fault, certificate
+from harness import CLIPSEG, DATA, MODEL, PICTURE, Skip, check_failure, check_success, clipseg, main
 
 NAME = "org/tiny"
 KILLS = int(os.environ.get("CLIPSEG_TEST_KILLS", "25"))
@@ -113,6 +113,17 @@ def test_a_second_pull_transfers_nothing():
 
 
 def test_without_pull_nothing_is_downloaded_and_with_it_everything_is():
+    commands = (("segment", PICTURE, "-p", "a glass", "-o", "out"), ("prompt", '"a glass"', "-o", "glass.prompt"),
+                ("classify", PICTURE, "-p", "a glass", "-p", "a fork"), ("embed", PICTURE), ("bench", "--repeat", "1"),
+                ("index", PICTURE, "-o", "pictures.index"), ("search", "pictures.index", "a glass"))
+    for command in commands:
+        shutil.rmtree("home", ignore_errors=True)
+        with new_hub() as hub:
+            check_failure(clipseg(*command, "-q", "-m", NAME, model=None, env=environment(hub)), 3, NAME, "--pull")
+            assert not hub.log, command
+            check_success(clipseg(*command, "-q", "-m", NAME, "--pull", model=None, env=environment(hub)))
+            check_contents(hub)
+    shutil.rmtree("home")
     with new_hub() as hub:
         result = clipseg("tokenize", "-m", NAME, "x", env=environment(hub))
         check_failure(result, 3, NAME, "clipseg pull", "--pull")
@@ -350,6 +361,32 @@ def test_redirections():
         check_failure(pull(hub, HF_TOKEN="hf_secret"), 6, NAME)
         seen = hub.requests("^GET /api")
         assert len(seen) == 2 and "Authorization" in seen[0][2] and "Authorization" not in seen[1][2]
+
+
+def test_what_begins_with_https_stays_with_it():
+    if not certificate():
+        raise Skip("openssl is missing")
+    trust = {"CURL_CA_BUNDLE": certificate()[0], "HF_TOKEN": "hf_secret"}
+    with new_hub(secure=True, secure_store=True) as hub:
+        hub.token = "hf_secret"
+        check_failure(pull(hub, CURL_CA_BUNDLE=""), 6, hub.url, "certificate")
+        assert not hub.log and not os.path.exists(f"{repository()}/blobs")
+        check_success(pull(hub, **trust))
+        check_contents(hub)
+        assert all("Authorization" in headers for _, _, headers in hub.log)
+        assert hub.store.log and not any("Authorization" in headers for _, _, headers in hub.store.log)
+        shutil.rmtree("home")
+    with new_hub(secure=True) as hub, new_hub() as plain:
+        hub.faults.append(Fault("^GET /api", times=99, status=302, headers={"Location": f"{plain.url}/api/models/{NAME}"}))
+        check_failure(pull(hub, **trust), 6, hub.url, "from https")
+        assert not plain.log
+    with new_hub(secure=True) as hub, new_hub() as plain:
+        hub.faults.append(Fault("^HEAD .*config", times=99, status=307, headers={"Location": f"{plain.url}/config.json"}))
+        check_failure(pull(hub, **trust), 6, hub.url, "from https")
+        assert not plain.log
+    with new_hub(secure=True) as hub:  # the answer is right, but the contents lie where anybody can read along
+        check_failure(pull(hub, **trust), 6, hub.url, "from https")
+        assert not hub.store.log
 
 
 def test_nonsense_from_a_hub_is_refused():
