@@ -116,6 +116,17 @@ static bool equals(const json_t *root, const char *key, const char *want)
     return value && !strcmp(value, want);
 }
 
+/* It becomes part of a header: nothing, or an etag in quotes. */
+static bool is_validator(const char *text)
+{
+    size_t length = strlen(text), printable = 0;
+
+    while (text[printable] >= ' ' && text[printable] <= '~')
+        printable++;
+    return !length || (length > 1 && length < sizeof((struct partial *)NULL)->validator &&
+                       printable == length && text[0] == '"' && text[length - 1] == '"');
+}
+
 /* What the sidecar says, if it is about this very content. */
 static bool read_sidecar(struct partial *partial, struct promise *promise)
 {
@@ -130,7 +141,7 @@ static bool read_sidecar(struct partial *partial, struct promise *promise)
         !json_parse(&root, map.data, map.size, partial->sidecar, CLIPSEG_ERROR_IO, NULL)) {
         const char *digest = json_string_value(json_object_get(root, "digest"));
         const char *validator = json_string_value(json_object_get(root, "validator"));
-        mine = equals(root, "etag", partial->file->etag) && digest && validator &&
+        mine = equals(root, "etag", partial->file->etag) && digest && validator && is_validator(validator) &&
                !json_read_size(root, "size", 0, partial->file->size, 0, &size, "", NULL) &&
                size == partial->file->size &&
                !json_read_size(root, "verified", 0, size, 0, &promise->verified, "", NULL);
