@@ -205,6 +205,7 @@ static clipseg_status parse(struct embed *e, int *count, char **arguments, clips
     const struct option options[] = {
         {'m', "model", "MODEL", "as in segment; a plain CLIP model will do", OPTION_TEXT, &e->choice.model,
          NULL},
+        {0, "pull", NULL, "as in segment", OPTION_FLAG, &e->choice.pull, NULL},
         {'p', "prompt", "TEXT", "a text, in place of pictures; repeatable", OPTION_CALL, &e->texts,
          prompts_add_text},
         {0, "prompts", "FILE", "texts from a file, one per line", OPTION_CALL, &e->texts, prompts_add_file},

@@ -88,8 +88,8 @@ uint64_t options_key(void)
 /* Options that say where and how fast, not what; model_key tells models apart. */
 static bool is_aside(const char *name)
 {
-    static const char *const names[] = {"model", "output", "files-from", "threads",
-                                        "jobs",  "quiet",  "shard",      "skip-existing"};
+    static const char *const names[] = {"model", "pull",  "output", "files-from",   "threads",
+                                        "jobs",  "quiet", "shard",  "skip-existing"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(name, names[i]))

@@ -36,6 +36,7 @@ static clipseg_status parse(struct prompt *p, int *count, char **arguments, clip
     const struct option options[] = {
         {'m', "model", "MODEL", "as in segment; the file serves this model only", OPTION_TEXT,
          &p->choice.model, NULL},
+        {0, "pull", NULL, "as in segment", OPTION_FLAG, &p->choice.pull, NULL},
         {0, "clip", "DIR", "as in segment", OPTION_TEXT, &p->choice.clip, NULL},
         {'o', "output", "FILE", "keep the prompt: segment takes it as -p @FILE", OPTION_TEXT, &p->output,
          NULL},

@@ -259,6 +259,7 @@ static clipseg_status parse(struct index *x, int *count, char **arguments, clips
     const struct option options[] = {
         {'m', "model", "MODEL", "as in segment; a plain CLIP model will do", OPTION_TEXT, &x->choice.model,
          NULL},
+        {0, "pull", NULL, "as in segment", OPTION_FLAG, &x->choice.pull, NULL},
         {'o', "output", "FILE", "the index, made when missing; its vectors lie beside it in FILE.vectors",
          OPTION_TEXT, &x->output, NULL},
         {0, "files-from", "FILE", "more pictures, one path per line; - reads stdin", OPTION_TEXT, &x->list,

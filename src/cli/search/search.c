@@ -150,6 +150,7 @@ static clipseg_status parse(struct search *s, int *count, char **arguments, clip
     const struct option options[] = {
         {'m', "model", "MODEL", "default: the one that the index was built with", OPTION_TEXT,
          &s->choice.model, NULL},
+        {0, "pull", NULL, "as in segment", OPTION_FLAG, &s->choice.pull, NULL},
         {0, "image", "FILE", "look for pictures like this one; repeatable", OPTION_CALL, &s->wanted,
          prompts_add_picture},
         {0, "image-weight", "X",
