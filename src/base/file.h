@@ -27,6 +27,12 @@ clipseg_status file_map_open_as(struct file_map *map, const char *path, clipseg_
 clipseg_status file_map_stream(struct file_map *map, FILE *stream, const char *name, size_t limit,
                                clipseg_error *error);
 
+/* What a person lists: a file, "-" for stdin, or a pipe like the shell's <(...). limit: of what is read into
+ * memory. Errors: IO, MEMORY. */
+clipseg_status file_map_list(struct file_map *map, const char *path, size_t limit, clipseg_error *error);
+
+#define FILE_LIST_LIMIT ((size_t)1 << 30)
+
 void file_map_close(struct file_map *map);
 
 /* ---- file_write.c */

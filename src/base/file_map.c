@@ -86,6 +86,36 @@ clipseg_status file_map_stream(struct file_map *map, FILE *stream, const char *n
     return CLIPSEG_OK;
 }
 
+/* Blocks only while somebody has the pipe open for writing. */
+static clipseg_status read_pipe(struct file_map *map, int descriptor, const char *path, size_t limit,
+                                clipseg_error *error)
+{
+    FILE *stream =
+        fcntl(descriptor, F_SETFL, O_RDONLY) ? NULL : fdopen(descriptor, "r"); /* no longer O_NONBLOCK */
+
+    if (!stream) {
+        close(descriptor);
+        return error_set(error, CLIPSEG_ERROR_IO, "%s: cannot be read: %s", path, strerror(errno));
+    }
+    clipseg_status status = file_map_stream(map, stream, path, limit, error);
+    fclose(stream);
+    return status;
+}
+
+clipseg_status file_map_list(struct file_map *map, const char *path, size_t limit, clipseg_error *error)
+{
+    struct stat info;
+
+    if (!strcmp(path, "-"))
+        return file_map_stream(map, stdin, "stdin", limit, error);
+    int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (descriptor >= 0 && !fstat(descriptor, &info) && S_ISFIFO(info.st_mode))
+        return read_pipe(map, descriptor, path, limit, error);
+    if (descriptor >= 0)
+        close(descriptor);
+    return file_map_open(map, path, error);
+}
+
 void file_map_close(struct file_map *map)
 {
     if (map->mapped)

@@ -200,7 +200,7 @@ clipseg_status query_add_categories(void *target, const char *value, clipseg_err
     struct reader r = {target, value, 0, error};
     struct file_map map;
     json_t *root = NULL;
-    clipseg_status status = file_map_open(&map, value, error);
+    clipseg_status status = file_map_list(&map, value, JSON_LARGEST_CONFIG, error);
 
     if (status)
         return status;

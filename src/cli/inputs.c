@@ -169,8 +169,7 @@ static clipseg_status add_list(struct inputs *inputs, const char *list, const ch
                                clipseg_error *error)
 {
     struct file_map map;
-    clipseg_status status = strcmp(list, "-") ? file_map_open(&map, list, error)
-                                              : file_map_stream(&map, stdin, "stdin", STDIN_LIMIT, error);
+    clipseg_status status = file_map_list(&map, list, FILE_LIST_LIMIT, error);
 
     if (status)
         return status;

@@ -68,7 +68,7 @@ clipseg_status read_lines(const char *path, clipseg_status (*add_line)(void *, c
                           void *target, clipseg_error *error)
 {
     struct file_map map;
-    clipseg_status status = file_map_open(&map, path, error);
+    clipseg_status status = file_map_list(&map, path, FILE_LIST_LIMIT, error);
 
     if (status)
         return status;

@@ -32,8 +32,7 @@ static clipseg_status print_file(const clipseg_model *model, const char *path, b
                                  clipseg_error *error)
 {
     struct file_map map;
-    clipseg_status status = strcmp(path, "-") ? file_map_open(&map, path, error)
-                                              : file_map_stream(&map, stdin, "stdin", (size_t)1 << 30, error);
+    clipseg_status status = file_map_list(&map, path, FILE_LIST_LIMIT, error);
 
     if (status)
         return status;

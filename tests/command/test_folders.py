@@ -343,6 +343,19 @@ def test_results_below_the_input_folder_are_no_pictures():
     assert len(contents("in")) == 32, "results in in/masks are pictures for another -o"
 
 
+def test_lists_may_come_through_pipes():
+    """The shell's <(...), and a pipe that nobody writes to."""
+    make_pictures("in", 4)
+    script = ('"$0" segment --files-from <(find in -name "*.png" | sort) --prompts <(printf "a glass\\nx\\n") --json -q "$@";'
+              '"$0" segment in --categories <(echo \'[{"name": "cup"}]\') --json -q "$@"')
+    result = subprocess.run(["bash", "-c", script, CLIPSEG, "-m", MODEL, *QUICK], capture_output=True, check=False)
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [len(line["prompts"]) for line in lines] == [2] * 4 + [1] * 4, result
+    assert {line["image"] for line in lines} == {"in/000.png", "in/002.png", "in/deep/001.png", "in/deep/003.png"}
+    os.mkfifo("silent")
+    check_failure(clipseg("segment", "--files-from", "silent", "-p", "x", timeout=10), 2, "no picture")
+
+
 def test_links_that_lead_in_circles_end():
     make_pictures("in/a", 2)
     os.symlink("..", "in/a/up")
