@@ -54,7 +54,7 @@ SECONDS ?= 60
 fuzz:
 	@tools/setup build fuzz
 	@CC=clang cmake -S . -B $(FUZZ) -G Ninja -DCLIPSEG_FUZZ=ON >/dev/null
-	@cmake --build $(FUZZ) -j $(JOBS)
+	@cmake --build $(FUZZ) -j $(JOBS) $(if $(TARGET),--target $(TARGET))
 	@tools/fuzz $(FUZZ) $(SECONDS) $(TARGET)
 
 bench: all
