@@ -1,7 +1,7 @@
-"""The evaluation's mean IoU once more, by the command: compare.py CLIPSEG DUMP_DIR
+"""The evaluation's mean IoU once more, by the command: compare.py CLIPSEG DUMP_DIR [MODEL]
 
 DUMP_DIR was written by evaluate.py --dump. Prints mean IoU (or share of scenes left nearly empty) by kind, as transformers
-and as the command have it."""
+and as the command have it; MODEL is used in place of the built-in one, such as its int8 file."""
 import collections
 import io
 import json
@@ -12,18 +12,18 @@ import numpy as np
 from PIL import Image
 
 
-def logits(clipseg, folder, entry):
+def logits(clipseg, folder, entry, model):
     prompt = ["-p", entry["text"]] if entry["text"] else ["--prompt-image", f"{folder}/{entry['name']}.prompt.png"]
-    data = subprocess.run([clipseg, "segment", f"{folder}/{entry['name']}.png", *prompt, "-m", "demo", "-f", "npy", "-o",
+    data = subprocess.run([clipseg, "segment", f"{folder}/{entry['name']}.png", *prompt, "-m", model, "-f", "npy", "-o",
                            "-", "--refine", "off"], check=True, capture_output=True).stdout
     return np.load(io.BytesIO(data))[0]
 
 
 def main():
-    clipseg, folder = sys.argv[1:3]
+    clipseg, folder, model = (sys.argv[1:] + ["demo"])[:3]
     ours, theirs = collections.defaultdict(list), collections.defaultdict(list)
     for entry in json.load(open(f"{folder}/index.json")):
-        found = logits(clipseg, folder, entry) > 0
+        found = logits(clipseg, folder, entry, model) > 0
         mask = np.asarray(Image.open(f"{folder}/{entry['name']}.truth.png")) > 0
         empty = entry["kind"] in ("absent", "near")
         ours[entry["kind"]].append(float(found.mean() < 0.01) if empty

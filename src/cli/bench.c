@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "cli/bench_bytes.h"
 #include "cli/command.h"
 #include "segment/session.h"
 
@@ -122,10 +123,22 @@ static clipseg_status bench_gemms(const struct bench *b, clipseg_error *error)
     printf("matrix products, one thread\n");
     for (size_t i = 0; !status && i < sizeof shapes / sizeof *shapes; i++)
         status = bench_gemm(b, &shapes[i], error);
+    printf("products of bytes, one thread\n");
+    for (size_t i = 0; !status && i < sizeof shapes / sizeof *shapes; i++)
+        status =
+            bench_bytes(shapes[i].name, b->session->vision.rows, shapes[i].n, shapes[i].k, b->peak, error);
     return status;
 }
 
 /* ---- whole forward passes */
+
+/* What the image tower multiplies. */
+static const char *precision(const struct bench *b)
+{
+    size_t last = b->model->config.vision.layers - 1;
+
+    return b->model->weights.vision.blocks[last].fc1.bytes.panels ? "int8" : "f32";
+}
 
 static clipseg_status run_once(struct bench *b, size_t prompts, size_t round, struct timing *timing,
                                clipseg_error *error)
@@ -191,14 +204,14 @@ static clipseg_status bench_pass(struct bench *b, size_t prompts, bool first, cl
         qsort(timings, b->repeat, sizeof *timings, by_total);
         struct timing t = timings[b->repeat / 2];
         if (b->json)
-            printf("%s{\"prompts\": %zu, \"precision\": \"f32\", \"threads\": %zu, \"seconds\": %.6f, "
+            printf("%s{\"prompts\": %zu, \"precision\": \"%s\", \"threads\": %zu, \"seconds\": %.6f, "
                    "\"encode_seconds\": %.6f, \"text_seconds\": %.6f, \"decode_seconds\": %.6f}",
-                   first ? "" : ", ", prompts, threads, t.total, t.encode, t.text, t.decode);
+                   first ? "" : ", ", prompts, precision(b), threads, t.total, t.encode, t.text, t.decode);
         else
-            printf("%zu prompt%s, f32, %zu threads: %.1f ms  (picture %.1f, texts %.1f, decoder %.1f), "
+            printf("%zu prompt%s, %s, %zu threads: %.1f ms  (picture %.1f, texts %.1f, decoder %.1f), "
                    "median of %zu\n",
-                   prompts, prompts == 1 ? "" : "s", threads, 1e3 * t.total, 1e3 * t.encode, 1e3 * t.text,
-                   1e3 * t.decode, b->repeat);
+                   prompts, prompts == 1 ? "" : "s", precision(b), threads, 1e3 * t.total, 1e3 * t.encode,
+                   1e3 * t.text, 1e3 * t.decode, b->repeat);
         if (!b->json)
             print_stages(b, &b->session->stages, threads);
     }
@@ -244,14 +257,13 @@ static clipseg_status bench_embedding(struct bench *b, clipseg_error *error)
         seconds && embeddings ? time_embedding(b, embeddings, seconds, error) : error_memory(error);
 
     if (!status && b->json) {
-        printf("{\"batch\": %zu, \"precision\": \"f32\", \"threads\": %zu, \"seconds\": %.6f, "
+        printf("{\"batch\": %zu, \"precision\": \"%s\", \"threads\": %zu, \"seconds\": %.6f, "
                "\"pictures_per_second\": %.3f}",
-               batch, threads, seconds[b->repeat / 2], (double)batch / seconds[b->repeat / 2]);
+               batch, precision(b), threads, seconds[b->repeat / 2], (double)batch / seconds[b->repeat / 2]);
     } else if (!status) {
-        printf(
-            "%zu picture%s at once to vectors, f32, %zu threads: %.1f ms, %.1f pictures/s, median of %zu\n",
-            batch, batch == 1 ? "" : "s", threads, 1e3 * seconds[b->repeat / 2],
-            (double)batch / seconds[b->repeat / 2], b->repeat);
+        printf("%zu picture%s at once to vectors, %s, %zu threads: %.1f ms, %.1f pictures/s, median of %zu\n",
+               batch, batch == 1 ? "" : "s", precision(b), threads, 1e3 * seconds[b->repeat / 2],
+               (double)batch / seconds[b->repeat / 2], b->repeat);
         print_stages(b, &b->session->stages, threads);
     }
     free(seconds);

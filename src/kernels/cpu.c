@@ -1,5 +1,8 @@
 /* cpu.c: which tiers this machine runs, and the table for the best of them. */
 #include <string.h>
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
 
 #include "kernels/kernels.h"
 
@@ -28,6 +31,40 @@ static bool tier_runs(enum kernels_tier tier)
     default:
         return false;
     }
+}
+
+#if defined(__aarch64__)
+/* Bits of the kernel's answers AT_HWCAP and AT_HWCAP2, which older headers do not name. */
+#define HAS_DOTPROD (1ul << 20)
+#define HAS_I8MM (1ul << 13)
+
+static bool arm_has(enum kernels_feature feature)
+{
+#if defined(__linux__)
+    return feature == KERNELS_DOTPROD ? (getauxval(AT_HWCAP) & HAS_DOTPROD) != 0
+                                      : (getauxval(AT_HWCAP2) & HAS_I8MM) != 0;
+#else /* what the compiler was told */
+#if defined(__ARM_FEATURE_MATMUL_INT8)
+    return true;
+#elif defined(__ARM_FEATURE_DOTPROD)
+    return feature == KERNELS_DOTPROD;
+#else
+    return false;
+#endif
+#endif
+}
+#endif
+
+bool kernels_feature(enum kernels_feature feature)
+{
+#if defined(__x86_64__)
+    return feature == KERNELS_VNNI && tier_runs(KERNELS_AVX512) && __builtin_cpu_supports("avx512vnni");
+#elif defined(__aarch64__)
+    return feature != KERNELS_VNNI && arm_has(feature);
+#else
+    (void)feature;
+    return false;
+#endif
 }
 
 static int tier_by_name(const char *name)

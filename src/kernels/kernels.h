@@ -41,7 +41,7 @@ typedef void gemm_kernel(const struct gemm *gemm);
  * Activations are unsigned bytes with a scale and a zero point per row, weights signed bytes with a scale per
  * output feature: x = a_scale * (a - a_zero), w = b_scale * b. AVX2 adds four products a * b in 16 bits, so
  * weights are bounded (kernels/int8.h) such that no such sum can leave the range; every tier then gives the
- * same integers. */
+ * same integers, and rounds once after the product with the scales and once after the bias. */
 
 /* Products that AVX2 adds in 16 bits come from INT8_STEP consecutive k; k is padded to a multiple of it. */
 #define INT8_STEP 8
@@ -137,6 +137,24 @@ bool kernels_init(struct kernels *kernels, const char *cap);
 
 /* Does this machine run the tier of this name? For tests and benchmarks. */
 bool kernels_available(const char *name);
+
+/* What some machines of a tier have and others do not. */
+enum kernels_feature { KERNELS_VNNI, KERNELS_DOTPROD, KERNELS_I8MM };
+
+bool kernels_feature(enum kernels_feature feature);
+
+/* list.c: every product of bytes of this architecture, the reference first: what the tests compare and the
+ * benchmark times. All give the same bits but for the activation. */
+struct gemm_int8_entry {
+    const char *name;
+    gemm_int8_kernel *kernel;
+    bool runs; /* on this machine */
+};
+
+#define GEMM_INT8_MOST 4
+
+/* Returns how many there are. */
+size_t gemm_int8_list(struct gemm_int8_entry list[GEMM_INT8_MOST]);
 
 /* Each folder exports one of these: overwrite what the tier does better. */
 void kernels_init_scalar(struct kernels *kernels);

@@ -92,6 +92,12 @@ def test_a_folder_that_is_of_no_use_is_refused_before_anything_is_written():
     assert os.listdir(".") == ["none"]
 
 
+def test_bench_says_that_bytes_are_multiplied():
+    convert(MODEL, "model.gguf")
+    runs = json.loads(check_success(clipseg("bench", "-m", "model.gguf", "--json", "--repeat", "1")).stdout)["runs"]
+    assert [run["precision"] for run in runs] == ["int8", "int8"]
+
+
 def test_plain_clip_is_compared_by_its_vectors():
     assert "cosine" in check_success(clipseg("convert", *INT8, CLIP, "clip.gguf")).stdout.decode()
     deeper = os.path.join(os.path.dirname(CLIPSEG), "checkpoints", "clip-tiny-b-16")

@@ -7,7 +7,7 @@
 #include "base/checked.h"
 #include "kernels/int8.h"
 #include "tests/kernels/guarded.h"
-#include "tests/test.h"
+#include "tests/kernels/tier.h"
 
 static struct kernels kernels;
 static unsigned long long seed = 11;
@@ -95,18 +95,24 @@ static double activate(double x, enum gemm_activation activation)
     }
 }
 
+/* A product of random operands. c holds what `before` says until a kernel has run. */
+struct product {
+    struct gemm_int8 g;
+    struct weights b;
+    float *c, *before;
+    size_t c_size;
+};
+
 /* fill: the byte of every activation, or -1 for random ones */
-static void check_product(size_t m, size_t n, size_t k, int fill, enum gemm_activation activation,
-                          bool residual)
+static struct product random_product(size_t m, size_t n, size_t k, int fill, enum gemm_activation activation,
+                                     bool residual)
 {
-    struct weights b = random_weights(n, k);
-    size_t padded = round_up(k, INT8_STEP), c_stride = n + 1;
+    size_t padded = round_up(k, INT8_STEP), c_stride = n + 1, c_size = m * c_stride - 1;
     uint8_t *a = guarded_bytes(m * padded);
-    float *a_scale = guarded(m), *bias = guarded(n), *c = guarded(m * c_stride - 1),
-          *before = guarded(m * c_stride - 1);
+    float *a_scale = guarded(m), *bias = guarded(n);
     int32_t *a_zero = (int32_t *)(void *)guarded(m);
-    double worst = 0.0;
-    char text[120];
+    struct product p = {
+        .b = random_weights(n, k), .c = guarded(c_size), .before = guarded(c_size), .c_size = c_size};
 
     for (size_t i = 0; i < m * padded; i++)
         a[i] = fill < 0 ? (uint8_t)(127.5f + 127.5f * test_random(&seed)) : (uint8_t)fill;
@@ -116,39 +122,82 @@ static void check_product(size_t m, size_t n, size_t k, int fill, enum gemm_acti
     }
     for (size_t j = 0; j < n; j++)
         bias[j] = test_random(&seed);
-    for (size_t i = 0; i < m * c_stride - 1; i++)
-        c[i] = before[i] = test_random(&seed);
-    kernels.gemm_int8(&(struct gemm_int8){.m = m,
-                                          .n = n,
-                                          .k = padded,
-                                          .a = a,
-                                          .a_stride = padded,
-                                          .a_scale = a_scale,
-                                          .a_zero = a_zero,
-                                          .b = b.packed,
-                                          .panel_stride = padded * PANEL,
-                                          .b_scale = b.scale,
-                                          .b_sum = b.sum,
-                                          .bias = bias,
-                                          .residual = residual ? c : NULL,
-                                          .activation = activation,
-                                          .c = c,
-                                          .c_stride = c_stride});
+    for (size_t i = 0; i < c_size; i++)
+        p.c[i] = p.before[i] = test_random(&seed);
+    p.g = (struct gemm_int8){.m = m,
+                             .n = n,
+                             .k = padded,
+                             .a = a,
+                             .a_stride = padded,
+                             .a_scale = a_scale,
+                             .a_zero = a_zero,
+                             .b = p.b.packed,
+                             .panel_stride = padded * PANEL,
+                             .b_scale = p.b.scale,
+                             .b_sum = p.b.sum,
+                             .bias = bias,
+                             .residual = residual ? p.c : NULL,
+                             .activation = activation,
+                             .c = p.c,
+                             .c_stride = c_stride};
+    return p;
+}
+
+/* Against plain arithmetic in double precision. */
+static void check_product(size_t m, size_t n, size_t k, int fill, enum gemm_activation activation,
+                          bool residual)
+{
+    struct product p = random_product(m, n, k, fill, activation, residual);
+    const struct gemm_int8 *g = &p.g;
+    double worst = 0.0;
+    char text[120];
+
+    kernels.gemm_int8(g);
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < n; j++) {
-            int64_t sum = -(int64_t)a_zero[i] * b.sum[j];
-            for (size_t p = 0; p < padded; p++)
-                sum += (int64_t)a[i * padded + p] * weight(&b, j, p);
-            double want =
-                activate((double)sum * (double)a_scale[i] * (double)b.scale[j] + (double)bias[j], activation);
-            want += residual ? (double)before[i * c_stride + j] : 0.0;
-            worst = fmax(worst, fabs((double)c[i * c_stride + j] - want) / (1.0 + fabs(want)));
+            int64_t sum = -(int64_t)g->a_zero[i] * p.b.sum[j];
+            for (size_t q = 0; q < g->k; q++)
+                sum += (int64_t)g->a[i * g->k + q] * weight(&p.b, j, q);
+            double want = activate(
+                (double)sum * (double)g->a_scale[i] * (double)p.b.scale[j] + (double)g->bias[j], activation);
+            want += residual ? (double)p.before[i * g->c_stride + j] : 0.0;
+            worst = fmax(worst, fabs((double)p.c[i * g->c_stride + j] - want) / (1.0 + fabs(want)));
         }
     snprintf(text, sizeof text, "%zu x %zu x %zu, bytes %d: off by %.1e", m, n, k, fill, worst);
     CHECK_TEXT(worst < 2e-6, text);
     for (size_t i = 0; i + 1 < m; i++)
-        CHECK_TEXT(c[i * c_stride + n] == before[i * c_stride + n], "wrote between the rows");
-    free_weights(&b);
+        CHECK_TEXT(p.c[i * g->c_stride + n] == p.before[i * g->c_stride + n], "wrote between the rows");
+    free_weights(&p.b);
+}
+
+/* Against the reference, to the last bit. */
+static void check_bits(gemm_int8_kernel *reference, gemm_int8_kernel *kernel, const char *name)
+{
+    for (size_t i = 1; i <= 40; i++) {
+        struct product p = random_product(1 + i % 29, i * 5 % 67 + 1, 1 + i * 11 % 150, i % 7 ? -1 : 255,
+                                          i % 3 ? GEMM_NONE : GEMM_RELU, i % 3 == 1);
+        float *expected = malloc(p.c_size * sizeof *expected);
+        if (i % 4 == 0)
+            p.g.bias = NULL;
+        reference(&p.g);
+        memcpy(expected, p.c, p.c_size * sizeof *expected);
+        memcpy(p.c, p.before, p.c_size * sizeof *expected);
+        kernel(&p.g);
+        CHECK_TEXT(!memcmp(expected, p.c, p.c_size * sizeof *expected), name);
+        free(expected);
+        free_weights(&p.b);
+    }
+}
+
+static void every_product_has_the_bits_of_the_reference(void)
+{
+    struct gemm_int8_entry list[GEMM_INT8_MOST];
+    size_t count = gemm_int8_list(list);
+
+    for (size_t i = 1; i < count; i++)
+        if (list[i].runs)
+            check_bits(list[0].kernel, list[i].kernel, list[i].name);
+    check_bits(list[0].kernel, kernels.gemm_int8, kernels.name);
 }
 
 static void products_of_odd_sizes_are_exact(void)
@@ -193,6 +242,24 @@ static void rows_come_back_within_half_a_step(void)
     }
 }
 
+static void bytes_of_rows_are_those_of_the_reference(void)
+{
+    struct kernels reference;
+
+    CHECK(kernels_init(&reference, "scalar"));
+    for (size_t n = 1; n <= 70; n++) {
+        size_t padded = round_up(n, INT8_STEP);
+        float *x = guarded(n), scale[2];
+        uint8_t *bytes[2] = {guarded_bytes(padded), guarded_bytes(padded)};
+        int32_t zero[2];
+        for (size_t i = 0; i < n; i++)
+            x[i] = (n % 3 ? 4.0f : 1e-30f) * test_random(&seed);
+        reference.quantize_rows(1, n, x, n, bytes[0], padded, &scale[0], &zero[0]);
+        kernels.quantize_rows(1, n, x, n, bytes[1], padded, &scale[1], &zero[1]);
+        CHECK(!memcmp(bytes[0], bytes[1], padded) && scale[0] == scale[1] && zero[0] == zero[1]);
+    }
+}
+
 static void rows_of_zeros_and_of_no_numbers(void)
 {
     float x[2][9] = {{0}, {1.0f, NAN, 2.0f}}, scale[2];
@@ -211,13 +278,14 @@ static const struct test tests[] = {
     {"products_of_odd_sizes_are_exact", products_of_odd_sizes_are_exact},
     {"the_largest_activations_do_not_saturate", the_largest_activations_do_not_saturate},
     {"activations_follow_the_product", activations_follow_the_product},
+    {"every_product_has_the_bits_of_the_reference", every_product_has_the_bits_of_the_reference},
+    {"bytes_of_rows_are_those_of_the_reference", bytes_of_rows_are_those_of_the_reference},
     {"rows_come_back_within_half_a_step", rows_come_back_within_half_a_step},
     {"rows_of_zeros_and_of_no_numbers", rows_of_zeros_and_of_no_numbers},
 };
 
 int main(void)
 {
-    if (!kernels_init(&kernels, getenv("CLIPSEG_CPU")))
-        return 2;
+    test_tier(&kernels);
     return test_main(tests, sizeof tests / sizeof *tests);
 }

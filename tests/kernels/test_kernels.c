@@ -5,7 +5,7 @@
 
 #include "kernels/kernels.h"
 #include "tests/kernels/guarded.h"
-#include "tests/test.h"
+#include "tests/kernels/tier.h"
 
 static struct kernels kernels;
 static unsigned long long seed = 42;
@@ -314,7 +314,6 @@ static const struct test tests[] = {
 
 int main(void)
 {
-    if (!kernels_init(&kernels, getenv("CLIPSEG_CPU")))
-        return 2;
+    test_tier(&kernels);
     return test_main(tests, sizeof tests / sizeof *tests);
 }

@@ -25,7 +25,8 @@ AVX2_INLINE __m256i widen(__m256i a0, __m256i a1, __m256i b0, __m256i b1)
     return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
 }
 
-/* Integer sums to the result: eight columns from `column` on, of which `count` (1..8) exist. */
+/* Integer sums to the result: eight columns from `column` on, of which `count` (1..8) exist. Product and bias
+ * are rounded apart, as the reference does. */
 AVX2_INLINE void finish(const struct gemm_int8 *g, size_t row, size_t column, size_t count, __m256i sum)
 {
     __m256i mask = avx2_mask(count);
@@ -34,10 +35,10 @@ AVX2_INLINE void finish(const struct gemm_int8 *g, size_t row, size_t column, si
     __m256 scale =
         _mm256_mul_ps(_mm256_set1_ps(g->a_scale[row]), _mm256_maskload_ps(g->b_scale + column, mask));
     __m256 bias = g->bias ? _mm256_maskload_ps(g->bias + column, mask) : _mm256_setzero_ps();
-    __m256 x = _mm256_fmadd_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(sum, correction)), scale, bias);
+    __m256 x = _mm256_cvtepi32_ps(_mm256_sub_epi32(sum, correction));
     float *c = g->c + row * g->c_stride + column;
 
-    x = avx2_activate(x, g->activation);
+    x = avx2_activate(_mm256_add_ps(_mm256_mul_ps(x, scale), bias), g->activation);
     if (g->residual)
         x = _mm256_add_ps(x, _mm256_maskload_ps(g->residual + row * g->c_stride + column, mask));
     if (count == 8)

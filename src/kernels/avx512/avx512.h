@@ -8,17 +8,26 @@
 gemm_kernel avx512_gemm;
 softmax_kernel avx512_softmax;
 dot_bytes_kernel avx512_dot_bytes; /* needs VNNI */
+gemm_int8_kernel avx512_gemm_int8; /* needs VNNI */
 peak_kernel avx512_peak;
 
 #if defined(__x86_64__)
+#if defined(AVX512_EMULATED) /* the tests' header defines the functions for other machines */
+#define AVX512_TARGET(more)
+#else
 #include <immintrin.h>
+#define AVX512_TARGET(more) __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma" more)))
+#endif
 
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma")))
-#define AVX512_INLINE                                                                                        \
-    static inline __attribute__((always_inline, target("avx512f,avx512bw,avx512dq,avx512vl,fma")))
+#define AVX512 AVX512_TARGET("")
+#define AVX512_INLINE AVX512_TARGET("") static inline __attribute__((always_inline))
+#define VNNI AVX512_TARGET(",avx512vnni")
+#define VNNI_INLINE AVX512_TARGET(",avx512vnni") static inline __attribute__((always_inline))
 
 /* Loops over accumulator registers must disappear completely, or the compiler keeps the array in memory. */
-#if defined(__clang__)
+#if defined(AVX512_EMULATED)
+#define UNROLL512
+#elif defined(__clang__)
 #define UNROLL512 _Pragma("clang loop unroll(full)")
 #else
 #define UNROLL512 _Pragma("GCC unroll 16")
@@ -48,6 +57,39 @@ AVX512_INLINE __m512 avx512_exp(__m512 x)
     p = _mm512_fmadd_ps(p, _mm512_mul_ps(r, r), r);
     p = _mm512_add_ps(p, _mm512_set1_ps(1.0f));
     return _mm512_maskz_scalef_ps(kept, p, n);
+}
+
+/* erf by Abramowitz and Stegun 7.1.26, absolute error below 1.5e-7. */
+AVX512_INLINE __m512 avx512_erf(__m512 x)
+{
+    const __m512 one = _mm512_set1_ps(1.0f);
+    __m512 magnitude = _mm512_abs_ps(x), sign = _mm512_and_ps(x, _mm512_set1_ps(-0.0f));
+    __m512 t = _mm512_div_ps(one, _mm512_fmadd_ps(_mm512_set1_ps(0.3275911f), magnitude, one));
+    __m512 p = _mm512_set1_ps(1.061405429f);
+    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(-1.453152027f));
+    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(1.421413741f));
+    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(-0.284496736f));
+    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(0.254829592f));
+    __m512 e = avx512_exp(_mm512_sub_ps(_mm512_setzero_ps(), _mm512_mul_ps(magnitude, magnitude)));
+    return _mm512_or_ps(_mm512_fnmadd_ps(_mm512_mul_ps(p, t), e, one), sign);
+}
+
+AVX512_INLINE __m512 avx512_activate(__m512 x, enum gemm_activation activation)
+{
+    switch (activation) {
+    case GEMM_RELU:
+        return _mm512_max_ps(_mm512_setzero_ps(), x);
+    case GEMM_QUICK_GELU: {
+        __m512 e = avx512_exp(_mm512_mul_ps(x, _mm512_set1_ps(-1.702f)));
+        return _mm512_div_ps(x, _mm512_add_ps(_mm512_set1_ps(1.0f), e));
+    }
+    case GEMM_GELU: {
+        __m512 half = _mm512_mul_ps(x, _mm512_set1_ps(0.5f));
+        return _mm512_fmadd_ps(half, avx512_erf(_mm512_mul_ps(x, _mm512_set1_ps(0.70710678f))), half);
+    }
+    default:
+        return x;
+    }
 }
 
 #endif

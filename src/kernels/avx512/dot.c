@@ -6,10 +6,6 @@
 
 #if defined(__x86_64__)
 
-#define VNNI __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
-#define VNNI_INLINE                                                                                          \
-    static inline __attribute__((always_inline, target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
-
 /* The first `count` (0..64) bytes. */
 VNNI_INLINE __mmask64 byte_mask(size_t count)
 {

@@ -9,39 +9,6 @@
 #define TILE_ROWS 12
 #define K_BLOCK 256
 
-/* erf by Abramowitz and Stegun 7.1.26, absolute error below 1.5e-7. */
-AVX512_INLINE __m512 erf_approximation(__m512 x)
-{
-    const __m512 one = _mm512_set1_ps(1.0f);
-    __m512 magnitude = _mm512_abs_ps(x), sign = _mm512_and_ps(x, _mm512_set1_ps(-0.0f));
-    __m512 t = _mm512_div_ps(one, _mm512_fmadd_ps(_mm512_set1_ps(0.3275911f), magnitude, one));
-    __m512 p = _mm512_set1_ps(1.061405429f);
-    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(-1.453152027f));
-    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(1.421413741f));
-    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(-0.284496736f));
-    p = _mm512_fmadd_ps(p, t, _mm512_set1_ps(0.254829592f));
-    __m512 e = avx512_exp(_mm512_sub_ps(_mm512_setzero_ps(), _mm512_mul_ps(magnitude, magnitude)));
-    return _mm512_or_ps(_mm512_fnmadd_ps(_mm512_mul_ps(p, t), e, one), sign);
-}
-
-AVX512_INLINE __m512 activate(__m512 x, enum gemm_activation activation)
-{
-    switch (activation) {
-    case GEMM_RELU:
-        return _mm512_max_ps(_mm512_setzero_ps(), x);
-    case GEMM_QUICK_GELU: {
-        __m512 e = avx512_exp(_mm512_mul_ps(x, _mm512_set1_ps(-1.702f)));
-        return _mm512_div_ps(x, _mm512_add_ps(_mm512_set1_ps(1.0f), e));
-    }
-    case GEMM_GELU: {
-        __m512 half = _mm512_mul_ps(x, _mm512_set1_ps(0.5f));
-        return _mm512_fmadd_ps(half, erf_approximation(_mm512_mul_ps(x, _mm512_set1_ps(0.70710678f))), half);
-    }
-    default:
-        return x;
-    }
-}
-
 /* The place of a tile in the product. */
 struct tile {
     size_t row, column; /* its corner in C */
@@ -75,7 +42,7 @@ AVX512_INLINE void finish(const struct gemm *g, const struct tile *t, float *c, 
     size_t offset = panel * PANEL;
 
     if (t->k + t->k_count == g->k)
-        sum = activate(sum, g->activation);
+        sum = avx512_activate(sum, g->activation);
     _mm512_mask_storeu_ps(c + row * g->c_stride + offset, avx512_mask(t->width - offset), sum);
 }
 

@@ -11,8 +11,10 @@ void kernels_init_avx512(struct kernels *kernels)
     kernels->gemm = avx512_gemm;
     kernels->softmax = avx512_softmax;
     kernels->peak = avx512_peak;
-    if (__builtin_cpu_supports("avx512vnni"))
+    if (kernels_feature(KERNELS_VNNI)) {
+        kernels->gemm_int8 = avx512_gemm_int8;
         kernels->dot_bytes = avx512_dot_bytes;
+    }
 }
 
 #endif

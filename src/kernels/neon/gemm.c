@@ -11,38 +11,6 @@
 #define HALF (PANEL / 2)
 #define K_BLOCK 256
 
-/* erf by Abramowitz and Stegun 7.1.26, absolute error below 1.5e-7. */
-NEON_INLINE float32x4_t erf_approximation(float32x4_t x)
-{
-    const float32x4_t one = vdupq_n_f32(1.0f);
-    float32x4_t magnitude = vabsq_f32(x);
-    float32x4_t t = vdivq_f32(one, vfmaq_n_f32(one, magnitude, 0.3275911f));
-    float32x4_t p = vdupq_n_f32(1.061405429f);
-    p = vfmaq_f32(vdupq_n_f32(-1.453152027f), p, t);
-    p = vfmaq_f32(vdupq_n_f32(1.421413741f), p, t);
-    p = vfmaq_f32(vdupq_n_f32(-0.284496736f), p, t);
-    p = vfmaq_f32(vdupq_n_f32(0.254829592f), p, t);
-    float32x4_t e = neon_exp(vnegq_f32(vmulq_f32(magnitude, magnitude)));
-    float32x4_t y = vfmsq_f32(one, vmulq_f32(p, t), e);
-    return vbslq_f32(vdupq_n_u32(0x80000000u), x, y); /* with the sign of x */
-}
-
-NEON_INLINE float32x4_t activate(float32x4_t x, enum gemm_activation activation)
-{
-    switch (activation) {
-    case GEMM_RELU:
-        return vmaxq_f32(x, vdupq_n_f32(0.0f));
-    case GEMM_QUICK_GELU:
-        return vdivq_f32(x, vaddq_f32(neon_exp(vmulq_n_f32(x, -1.702f)), vdupq_n_f32(1.0f)));
-    case GEMM_GELU: {
-        float32x4_t half = vmulq_n_f32(x, 0.5f);
-        return vfmaq_f32(half, half, erf_approximation(vmulq_n_f32(x, 0.70710678f)));
-    }
-    default:
-        return x;
-    }
-}
-
 /* The place of a tile in the product. */
 struct tile {
     size_t row, column; /* its corner in C */
@@ -107,11 +75,13 @@ NEON_INLINE void compute_tile(const struct gemm *g, const struct tile *t, const 
         bool last = t->k + t->k_count == g->k;
         enum gemm_activation activation = last ? g->activation : GEMM_NONE;
         float *row = c + r * g->c_stride;
-        neon_store(row, activate(vaddq_f32(sum[r][0], base(g, t, row, t->column, left)), activation), left);
+        neon_store(row, neon_activate(vaddq_f32(sum[r][0], base(g, t, row, t->column, left)), activation),
+                   left);
         if (right)
-            neon_store(row + 4,
-                       activate(vaddq_f32(sum[r][1], base(g, t, row + 4, t->column + 4, right)), activation),
-                       right);
+            neon_store(
+                row + 4,
+                neon_activate(vaddq_f32(sum[r][1], base(g, t, row + 4, t->column + 4, right)), activation),
+                right);
     }
 }
 

@@ -9,6 +9,14 @@ void kernels_init_neon(struct kernels *kernels)
     kernels->gemm_rows = 8;
     kernels->gemm_columns = PANEL;
     kernels->gemm = neon_gemm;
+    kernels->gemm_int8 = neon_gemm_int8;
+#if defined(NEON_EXTENSIONS)
+    if (kernels_feature(KERNELS_DOTPROD))
+        kernels->gemm_int8 = neon_gemm_int8_dotprod;
+    if (kernels_feature(KERNELS_I8MM))
+        kernels->gemm_int8 = neon_gemm_int8_i8mm;
+#endif
+    kernels->quantize_rows = neon_quantize_rows;
     kernels->layer_norm = neon_layer_norm;
     kernels->softmax = neon_softmax;
     kernels->pack_rows = neon_pack_rows;

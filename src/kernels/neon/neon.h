@@ -5,6 +5,10 @@
 #include "kernels/kernels.h"
 
 gemm_kernel neon_gemm;
+gemm_int8_kernel neon_gemm_int8;
+gemm_int8_kernel neon_gemm_int8_dotprod; /* needs the dot product instructions */
+gemm_int8_kernel neon_gemm_int8_i8mm;    /* needs the matrix product of bytes */
+quantize_rows_kernel neon_quantize_rows;
 layer_norm_kernel neon_layer_norm;
 softmax_kernel neon_softmax;
 pack_rows_kernel neon_pack_rows;
@@ -15,6 +19,11 @@ peak_kernel neon_peak;
 
 #if defined(__aarch64__)
 #include <arm_neon.h>
+
+/* Do the compiler's headers have what later processors added, for functions that ask for it? */
+#if !defined(__clang__) || __clang_major__ >= 16
+#define NEON_EXTENSIONS
+#endif
 
 #define NEON_INLINE static inline __attribute__((always_inline))
 
@@ -52,6 +61,38 @@ NEON_INLINE float32x4_t neon_sigmoid(float32x4_t x)
 {
     const float32x4_t one = vdupq_n_f32(1.0f);
     return vdivq_f32(one, vaddq_f32(one, neon_exp(vnegq_f32(x))));
+}
+
+/* erf by Abramowitz and Stegun 7.1.26, absolute error below 1.5e-7. */
+NEON_INLINE float32x4_t neon_erf(float32x4_t x)
+{
+    const float32x4_t one = vdupq_n_f32(1.0f);
+    float32x4_t magnitude = vabsq_f32(x);
+    float32x4_t t = vdivq_f32(one, vfmaq_n_f32(one, magnitude, 0.3275911f));
+    float32x4_t p = vdupq_n_f32(1.061405429f);
+    p = vfmaq_f32(vdupq_n_f32(-1.453152027f), p, t);
+    p = vfmaq_f32(vdupq_n_f32(1.421413741f), p, t);
+    p = vfmaq_f32(vdupq_n_f32(-0.284496736f), p, t);
+    p = vfmaq_f32(vdupq_n_f32(0.254829592f), p, t);
+    float32x4_t e = neon_exp(vnegq_f32(vmulq_f32(magnitude, magnitude)));
+    float32x4_t y = vfmsq_f32(one, vmulq_f32(p, t), e);
+    return vbslq_f32(vdupq_n_u32(0x80000000u), x, y); /* with the sign of x */
+}
+
+NEON_INLINE float32x4_t neon_activate(float32x4_t x, enum gemm_activation activation)
+{
+    switch (activation) {
+    case GEMM_RELU:
+        return vmaxq_f32(x, vdupq_n_f32(0.0f));
+    case GEMM_QUICK_GELU:
+        return vdivq_f32(x, vaddq_f32(neon_exp(vmulq_n_f32(x, -1.702f)), vdupq_n_f32(1.0f)));
+    case GEMM_GELU: {
+        float32x4_t half = vmulq_n_f32(x, 0.5f);
+        return vfmaq_f32(half, half, neon_erf(vmulq_n_f32(x, 0.70710678f)));
+    }
+    default:
+        return x;
+    }
 }
 
 /* The first `count` (1..4) floats, the other lanes 0; nothing behind them is read. */
