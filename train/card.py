@@ -9,7 +9,8 @@ ROWS = (("known", "known drawings, new scenes, text prompt: mean IoU", 0.60, 0.7
         ("visual", "visual prompt in the other style: mean IoU", 0.45, 0.65),
         ("absent", "prompt for something absent: share of scenes left nearly empty", 0.85, 0.95),
         ("near", "the same with something similar, or another colour", None, None),
-        ("classify", "single things among 200 names: top-1", 0.75, 0.90))
+        ("classify", "single things among 200 names: top-1", 0.75, 0.90),
+        ("search", "the same things searched by name: the first one found shows it", None, None))
 
 
 def main():
