@@ -16,8 +16,8 @@ SOURCE = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 sys.path.insert(0, os.path.join(SOURCE, "tests", "command"))
 from fake_segments import KEY, FakeSegments  # noqa: E402
 
-CATEGORIES = [(1, "blueberries"), (2, "a strawberry"), (3, "a cup of coffee")]
-COLOURS = [None, (70, 110, 255), (255, 60, 80), (120, 70, 30)]
+CATEGORIES = [(1, "blueberries"), (2, "a strawberry"), (3, "a cup of coffee"), (4, "pancakes")]
+COLOURS = [None, (70, 110, 255), (255, 60, 80), (120, 70, 30), (40, 160, 80)]
 WIDTH = 310
 
 
@@ -36,11 +36,11 @@ def tinted(picture, ids):
 
 
 def correct(fake, name):
-    """What is no cup of coffee is erased."""
+    """What lies outside the plate of pancakes is erased from them."""
     bitmap = np.array(Image.open(io.BytesIO(fake.bitmap(name))))
     height, width = bitmap.shape[:2]
-    spilled = bitmap[..., 0] == 3
-    spilled[:int(0.3 * height), :int(0.3 * width)] = False
+    spilled = bitmap[..., 0] == 4
+    spilled[int(0.25 * height):int(0.65 * height), int(0.27 * width):int(0.62 * width)] = False
     bitmap[spilled, :3] = 0
     stream = io.BytesIO()
     Image.fromarray(bitmap).save(stream, "PNG")
