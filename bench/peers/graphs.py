@@ -1,5 +1,7 @@
 """CLIPSeg as ONNX graphs, each for a fixed number of prompts."""
+import logging
 import os
+import warnings
 
 import torch
 
@@ -35,6 +37,8 @@ def export(module, pixels, ids, folder):
     path = os.path.join(folder, f"{type(module).__name__.lower()}-{module.count}", "model.onnx")
     if not os.path.exists(path):
         os.makedirs(os.path.dirname(path), exist_ok=True)
+        warnings.simplefilter("ignore")  # the exporter's, about itself
+        logging.disable(logging.WARNING)
         torch.onnx.export(module, (pixels, ids), path + ".part", input_names=["pixels", "ids"], output_names=["logits"],
                           dynamo=True, external_data=False, verbose=False)
         os.rename(path + ".part", path)
