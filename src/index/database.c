@@ -16,7 +16,7 @@
 #define VERSION 1
 #define WAIT_MILLISECONDS 10000
 
-enum statement { INSERT, DELETE, FIND, LIST, COUNT, STATEMENTS };
+enum statement { INSERT, DELETE, FIND, LIST, COUNT, SLOTS, STATEMENTS };
 
 static const char *const texts[STATEMENTS] = {
     [INSERT] = "INSERT INTO picture(path, size, modified, slot) VALUES(?1, ?2, ?3, ?4)",
@@ -24,6 +24,7 @@ static const char *const texts[STATEMENTS] = {
     [FIND] = "SELECT path FROM picture WHERE id = ?1 AND slot = ?2",
     [LIST] = "SELECT id, path, size, modified, slot FROM picture ORDER BY path",
     [COUNT] = "SELECT count(*) FROM picture",
+    [SLOTS] = "SELECT coalesce(max(slot) + 1, 0) FROM picture",
 };
 
 static const char schema[] =
@@ -349,15 +350,26 @@ clipseg_status database_find(struct database *database, uint64_t id, uint64_t sl
     return status;
 }
 
-clipseg_status database_count(struct database *database, uint64_t *count, clipseg_error *error)
+static clipseg_status ask_number(struct database *database, enum statement which, uint64_t *number,
+                                 clipseg_error *error)
 {
-    sqlite3_stmt *s = database->statements[COUNT];
+    sqlite3_stmt *s = database->statements[which];
     clipseg_status status = CLIPSEG_OK;
 
     if (sqlite3_step(s) == SQLITE_ROW)
-        *count = (uint64_t)sqlite3_column_int64(s, 0);
+        *number = (uint64_t)sqlite3_column_int64(s, 0);
     else
         status = failed(database, error);
     sqlite3_reset(s);
     return status;
+}
+
+clipseg_status database_count(struct database *database, uint64_t *count, clipseg_error *error)
+{
+    return ask_number(database, COUNT, count, error);
+}
+
+clipseg_status database_slots(struct database *database, uint64_t *slots, clipseg_error *error)
+{
+    return ask_number(database, SLOTS, slots, error);
 }

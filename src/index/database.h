@@ -55,4 +55,7 @@ clipseg_status database_find(struct database *database, uint64_t id, uint64_t sl
 
 clipseg_status database_count(struct database *database, uint64_t *count, clipseg_error *error);
 
+/* One more than the highest slot of any record; 0 when there is none. */
+clipseg_status database_slots(struct database *database, uint64_t *slots, clipseg_error *error);
+
 #endif

@@ -57,7 +57,7 @@ struct vector_slot vector_quantize(const float *x, size_t dimension, int8_t *byt
 static clipseg_status check_header(const struct header *header, const char *name, clipseg_error *error)
 {
     if (memcmp(header->magic, MAGIC, sizeof header->magic) != 0)
-        return error_set(error, CLIPSEG_ERROR_IO, "%s: holds no vectors of clipseg index", name);
+        return error_set(error, CLIPSEG_ERROR_IO, "%s: holds no vectors of clipseg index; remove it and run clipseg index again", name);
     if (header->version != VERSION)
         return error_set(
             error, CLIPSEG_ERROR_IO,
@@ -76,7 +76,7 @@ clipseg_status vectors_read(struct vectors *vectors, const void *data, size_t si
     clipseg_status status;
 
     if (size < PAGE)
-        return error_set(error, CLIPSEG_ERROR_IO, "%s: cut off", name);
+        return error_set(error, CLIPSEG_ERROR_IO, "%s: cut off; run clipseg index again", name);
     memcpy(&header, data, sizeof header);
     if ((status = check_header(&header, name, error)) != CLIPSEG_OK)
         return status;
@@ -162,8 +162,8 @@ static clipseg_status read_file(struct vectors_writer *writer, size_t size, clip
     struct header header;
     clipseg_status status;
 
-    if (size < PAGE || pread(writer->descriptor, &header, sizeof header, 0) != sizeof header)
-        return error_set(error, CLIPSEG_ERROR_IO, "%s: cut off", writer->path);
+    if (pread(writer->descriptor, &header, sizeof header, 0) != sizeof header)
+        return failed(writer, error);
     if ((status = check_header(&header, writer->path, error)) != CLIPSEG_OK)
         return status;
     if (header.dimension != writer->dimension || header.identity != writer->identity)
@@ -171,8 +171,11 @@ static clipseg_status read_file(struct vectors_writer *writer, size_t size, clip
             error, CLIPSEG_ERROR_IO,
             "%s: does not belong to the database beside it; remove both and build the index anew",
             writer->path);
-    writer->blocks = (size - PAGE) / vectors_block_bytes(writer->dimension);
-    return CLIPSEG_OK;
+    if (size < PAGE) /* cut off: what it held is computed again */
+        return start_file(writer, error);
+    size_t whole = vectors_block_bytes(writer->dimension), rest = (size - PAGE) % whole;
+    writer->blocks = (size - PAGE) / whole;
+    return rest && ftruncate(writer->descriptor, (off_t)(size - rest)) ? failed(writer, error) : CLIPSEG_OK;
 }
 
 static clipseg_status open_file(struct vectors_writer *writer, clipseg_error *error)

@@ -152,6 +152,15 @@ def test_a_lost_vector_is_computed_again():
     os.remove("photos.db.vectors")
     assert index()["changed"] == 12
     check_complete()
+    whole = os.path.getsize("photos.db.vectors")
+    for size in (whole - 1, 4096, 3000, 30):
+        open("photos.db.vectors", "r+b").truncate(size)
+        check_failure(clipseg("search", "photos.db", "x"), 5, "photos.db.vectors", "cut off", "index again")
+        check_failure(clipseg("search", "photos.db", "--duplicates"), 5, "photos.db.vectors", "cut off")
+        assert index()["changed"] == 12
+        check_complete()
+    open("photos.db.vectors", "wb").write(b"something of somebody's" * 1000)
+    check_failure(clipseg("index", "photos", "-o", "photos.db"), 5, "photos.db.vectors", "remove it")
 
 
 def test_pictures_mixes_and_what_is_not_wanted():

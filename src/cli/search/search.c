@@ -210,13 +210,20 @@ static clipseg_status open_index(struct search *s, clipseg_error *error)
 {
     char *path = store_vectors_path(s->index);
     clipseg_status status = path ? database_open(&s->database, s->index, error) : error_memory(error);
+    uint64_t slots = 0;
 
+    /* Before the vectors: whoever adds pictures meanwhile writes vectors first. */
+    if (!status)
+        status = database_slots(s->database, &slots, error);
     if (!status)
         status = vectors_open(&s->vectors, path, error);
     if (!status && (s->vectors.identity != database_facts(s->database)->identity ||
                     s->vectors.dimension != database_facts(s->database)->dimension))
         status = error_set(error, CLIPSEG_ERROR_IO,
                            "%s: does not belong to %s; remove both and build the index anew", path, s->index);
+    if (!status && slots > s->vectors.blocks * VECTORS_BLOCK)
+        status = error_set(error, CLIPSEG_ERROR_IO,
+                           "%s: cut off, vectors of pictures are missing; run clipseg index again", path);
     free(path);
     return status;
 }
