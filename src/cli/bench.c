@@ -341,7 +341,7 @@ static int run(int count, char **arguments)
         {0, "pull", NULL, "as in segment", OPTION_FLAG, &b.choice.pull, NULL},
         {0, "prompt-counts", "LIST", "numbers of prompts on one picture; default 1,4", OPTION_CALL, &b,
          set_counts},
-        {0, "repeat", "N", "runs of which the median is printed; default 5", OPTION_SIZE, &b.repeat, NULL},
+        {0, "repeat", "N", "runs of which the median is printed; default 5, of a search always 11", OPTION_SIZE, &b.repeat, NULL},
         {0, "input-size", "N", "as in segment", OPTION_SIZE, &b.input_size, NULL},
         {0, "search", NULL, "time a search among random vectors in memory instead", OPTION_FLAG, &b.search,
          NULL},

@@ -57,7 +57,9 @@ struct vector_slot vector_quantize(const float *x, size_t dimension, int8_t *byt
 static clipseg_status check_header(const struct header *header, const char *name, clipseg_error *error)
 {
     if (memcmp(header->magic, MAGIC, sizeof header->magic) != 0)
-        return error_set(error, CLIPSEG_ERROR_IO, "%s: holds no vectors of clipseg index; remove it and run clipseg index again", name);
+        return error_set(error, CLIPSEG_ERROR_IO,
+                         "%s: holds no vectors of clipseg index; remove it and run clipseg index again",
+                         name);
     if (header->version != VERSION)
         return error_set(
             error, CLIPSEG_ERROR_IO,

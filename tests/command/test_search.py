@@ -163,6 +163,16 @@ def test_a_lost_vector_is_computed_again():
     check_failure(clipseg("index", "photos", "-o", "photos.db"), 5, "photos.db.vectors", "remove it")
 
 
+def test_an_index_goes_on_with_its_own_model():
+    need_search()
+    folder(6)
+    index("photos", "-m", CLIP)
+    draw("photos/new.png", 99)
+    assert index() == {"pictures": 7, "new": 1, "changed": 0, "gone": 0, "failed": 0}
+    check_failure(clipseg("index", "photos", "-o", "photos.db", "-m", "demo"), 2, "demo")
+    check_failure(clipseg("index", "photos", "-o", "-"), 2, "-o -")
+
+
 def test_pictures_mixes_and_what_is_not_wanted():
     need_search()
     folder(20)

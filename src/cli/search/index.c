@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -38,7 +39,8 @@ struct index {
     struct store store;
     struct todo *todo; /* [todo_count] */
     size_t todo_count;
-    float *vector; /* [dimension] */
+    float *vector;    /* [dimension] */
+    char *remembered; /* name of the index's own model */
     size_t added, changed, gone, failed;
     int code; /* of the last failure */
 };
@@ -282,14 +284,32 @@ static clipseg_status parse(struct index *x, int *count, char **arguments, clips
     return options_parse(&usage, count, arguments, error);
 }
 
+/* An index that is there goes on with the model that it was built with. */
+static clipseg_status remember_model(struct index *x, clipseg_error *error)
+{
+    struct database *database = NULL;
+
+    /* What cannot be read yet, or at all, is made or refused when the store is opened. */
+    if (x->choice.model || access(x->output, F_OK) != 0 || database_open(&database, x->output, NULL))
+        return CLIPSEG_OK;
+    const char *model = database_facts(database)->model;
+    x->choice.model = x->remembered = memory_string(model, strlen(model));
+    database_close(&database);
+    return x->remembered ? CLIPSEG_OK : error_memory(error);
+}
+
 static clipseg_status begin(struct index *x, int count, char **arguments, clipseg_error *error)
 {
     clipseg_status status = parse(x, &count, arguments, error);
 
     if (!status && !x->output)
         status = error_set(error, CLIPSEG_ERROR_USAGE, "say where the index is to be: -o photos.db");
+    if (!status && !strcmp(x->output, "-"))
+        status = error_set(error, CLIPSEG_ERROR_USAGE, "-o -: an index is two files, stdout is none");
     if (!status)
         status = collect(x, arguments + 1, (size_t)count - 1, error);
+    if (!status)
+        status = remember_model(x, error);
     if (status || (status = model_choose(&x->model, &x->choice, error)) != CLIPSEG_OK ||
         (status = index_model_measure(&x->facts, x->model, &x->choice, true, error)) != CLIPSEG_OK)
         return status;
@@ -327,6 +347,7 @@ static int run(int count, char **arguments)
     free(x.roots);
     free(x.todo);
     free(x.vector);
+    free(x.remembered);
     index_model_free(&x.facts);
     clipseg_model_close(&x.model);
     return code;
