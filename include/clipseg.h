@@ -218,7 +218,7 @@ typedef struct clipseg_session clipseg_session;
 typedef enum clipseg_refine {
     CLIPSEG_REFINE_OFF = 0,  /* bilinear enlargement: blurred borders, the reference's numbers */
     CLIPSEG_REFINE_FAST = 1, /* borders follow the photograph's edges */
-    CLIPSEG_REFINE_BEST = 2  /* the same, looking more closely; takes 1.5 to 2 times as long */
+    CLIPSEG_REFINE_BEST = 2  /* the same, looking more closely; takes 1.4 to 2 times as long */
 } clipseg_refine;
 
 typedef struct clipseg_session_options {

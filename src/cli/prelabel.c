@@ -193,6 +193,8 @@ static int run(int count, char **arguments)
     if (!is_service(count, arguments))
         return run_folder(count, arguments);
     clipseg_status status = parse(&p, &count, arguments, &error);
+    if (!status)
+        status = refine_check(&p.segment.refine, &error);
     if (!status && (count != 3 || strcmp(arguments[1], "segments") != 0))
         status = error_set(&error, CLIPSEG_ERROR_USAGE,
                            "prelabel: want segments OWNER/DATASET, or a folder with -p NAME and -f FORMAT");

@@ -50,6 +50,20 @@ clipseg_status refine_set_contrast(void *target, const char *value, clipseg_erro
     return set_number(&begin(target)->contrast, "contrast", value, 1.0, (double)REFINE_MOST_CONTRAST, error);
 }
 
+clipseg_status refine_check(const clipseg_refine_options *said, clipseg_error *error)
+{
+    clipseg_refine_options usual;
+
+    clipseg_refine_options_default(&usual);
+    if (!said->size || said->mode != CLIPSEG_REFINE_OFF)
+        return CLIPSEG_OK;
+    if (said->trust != usual.trust)
+        return error_set(error, CLIPSEG_ERROR_USAGE, "--trust belongs to --refine fast or best, not off");
+    if (said->contrast != usual.contrast)
+        return error_set(error, CLIPSEG_ERROR_USAGE, "--contrast belongs to --refine fast or best, not off");
+    return CLIPSEG_OK;
+}
+
 clipseg_refine_options refine_chosen(const clipseg_refine_options *said)
 {
     clipseg_refine_options options;

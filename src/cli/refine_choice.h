@@ -9,6 +9,9 @@ clipseg_status refine_set_mode(void *target, const char *value, clipseg_error *e
 clipseg_status refine_set_trust(void *target, const char *value, clipseg_error *error);
 clipseg_status refine_set_contrast(void *target, const char *value, clipseg_error *error);
 
+/* --trust or --contrast with --refine off, where nothing would heed them. Errors: USAGE. */
+clipseg_status refine_check(const clipseg_refine_options *said, clipseg_error *error);
+
 /* What was chosen, with the defaults for the rest. */
 clipseg_refine_options refine_chosen(const clipseg_refine_options *said);
 

@@ -48,18 +48,39 @@ static clipseg_status add_formats(void *target, const char *value, clipseg_error
 }
 
 /* "12", "12px" or "1.5%" */
-static clipseg_status set_extent(void *target, const char *value, clipseg_error *error)
+static clipseg_status set_extent(struct extent *extent, const char *name, const char *value,
+                                 clipseg_error *error)
 {
-    struct extent *extent = target;
     char *end;
     double number = *value >= '0' && *value <= '9' ? strtod(value, &end) : -1.0;
 
     if (number < 0.0 || number > 1e9 || (*end && strcmp(end, "px") != 0 && strcmp(end, "%") != 0) ||
         (*end == '%' && number > 100.0))
         return error_set(error, CLIPSEG_ERROR_USAGE,
-                         "\"%.40s\": want pixels (12 or 12px) or per cent (1.5%%)", value);
+                         "--%s %.40s: want 0 to 1e9 pixels (12 or 12px) or 0 to 100 per cent (1.5%%)", name,
+                         value);
     *extent = (struct extent){number, *end == '%'};
     return CLIPSEG_OK;
+}
+
+static clipseg_status set_min_area(void *target, const char *value, clipseg_error *error)
+{
+    return set_extent(target, "min-area", value, error);
+}
+
+static clipseg_status set_grow(void *target, const char *value, clipseg_error *error)
+{
+    return set_extent(target, "grow", value, error);
+}
+
+static clipseg_status set_shrink(void *target, const char *value, clipseg_error *error)
+{
+    return set_extent(target, "shrink", value, error);
+}
+
+static clipseg_status set_feather(void *target, const char *value, clipseg_error *error)
+{
+    return set_extent(target, "feather", value, error);
 }
 
 static clipseg_status set_label_rule(void *target, const char *value, clipseg_error *error)
@@ -147,15 +168,15 @@ static size_t add_mask_options(struct segment *s, struct option *all)
          "leave pixels of a label map undecided whose two best are not further apart than this",
          OPTION_NUMBER, &s->band, NULL},
         {0, "min-area", "N", "drop parts of a mask with fewer pixels; N% of the picture's", OPTION_CALL,
-         &s->shape.min_area, set_extent},
+         &s->shape.min_area, set_min_area},
         {0, "fill-holes", NULL, "fill what a mask encloses", OPTION_FLAG, &s->shape.fill_holes, NULL},
         {0, "grow", "N", "grow masks by N pixels, or N% of the picture's shorter side", OPTION_CALL,
-         &s->shape.grow, set_extent},
+         &s->shape.grow, set_grow},
         {0, "shrink", "N", "shrink masks; after growing, so that both close gaps", OPTION_CALL,
-         &s->shape.shrink, set_extent},
+         &s->shape.shrink, set_shrink},
         {0, "invert", NULL, "swap inside and outside", OPTION_FLAG, &s->shape.invert, NULL},
-        {0, "feather", "N", "make the edges of masks ramps of this width", OPTION_CALL, &s->shape.feather,
-         set_extent},
+        {0, "feather", "N", "make the edges of masks ramps of N pixels, or N% of the picture's shorter side",
+         OPTION_CALL, &s->shape.feather, set_feather},
     };
 
     memcpy(all, options, sizeof options);
@@ -238,6 +259,18 @@ static clipseg_status parse(struct segment *s, int *count, char **arguments, cli
     return options_parse(&usage, count, arguments, error);
 }
 
+/* What would go unheeded. */
+static clipseg_status check_heeded(const struct segment *s, clipseg_error *error)
+{
+    bool cutout = false;
+
+    for (size_t i = 0; i < s->format_count; i++)
+        cutout = cutout || s->formats[i] == &format_cutout;
+    if (s->cutout_on_colour && !cutout)
+        return error_set(error, CLIPSEG_ERROR_USAGE, "--cutout-on belongs to -f cutout");
+    return refine_check(&s->refine, error);
+}
+
 /* Two formats that would write one file, for example json and labelme. */
 static clipseg_status check_suffixes(const struct segment *s, clipseg_error *error)
 {
@@ -277,7 +310,10 @@ static clipseg_status check(struct segment *s, clipseg_error *error)
         return error_set(error, CLIPSEG_ERROR_USAGE,
                          "-o -: -f %s writes one file per prompt: want exactly one prompt",
                          s->formats[0]->name);
-    if ((status = check_suffixes(s, error)) != CLIPSEG_OK)
+    status = check_suffixes(s, error);
+    if (!status)
+        status = check_heeded(s, error);
+    if (status)
         return status;
     for (size_t i = 0; i < s->format_count; i++)
         if (s->formats[i]->folder && !s->output)

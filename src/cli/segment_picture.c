@@ -250,13 +250,6 @@ static clipseg_status finish_labels(struct picture_job *job, clipseg_error *erro
     return status;
 }
 
-/* A reshaped mask is its own coverage. */
-static void reshape_alpha(struct picture_job *job)
-{
-    for (size_t i = 0; job->alpha && i < job->image.width * job->image.height; i++)
-        job->alpha[i] = (uint8_t)(job->probability[i] * 255.0f + 0.5f);
-}
-
 static bool shows_probability(const struct format *format)
 {
     return format == &format_heatmap || format == &format_figure || format == &format_npy;
@@ -272,11 +265,9 @@ static clipseg_status write_answer(struct picture_job *job, struct answer *answe
     measure_probability(answer, job->image.width * job->image.height);
     if (shaped)
         status = write_to(job, answer, shows_probability, true, error);
-    if (!status && shaped && answer->probability) {
+    if (!status && shaped && answer->probability)
         status = shape_apply(job->pool, &s->shape, job->threshold, job->image.width, job->image.height,
-                             job->probability, error);
-        reshape_alpha(job);
-    }
+                             job->probability, job->alpha, error);
     return status ? status : write_to(job, answer, shaped ? shows_probability : NULL, false, error);
 }
 

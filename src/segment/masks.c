@@ -136,5 +136,5 @@ clipseg_status clipseg_session_reshape(clipseg_session *session, float *probabil
                                         .shrink = {o.shrink, false},
                                         .invert = o.invert != 0,
                                         .feather = {o.feather, false}};
-    return shape_apply(session->pool, &shape, threshold, width, height, probability, error);
+    return shape_apply(session->pool, &shape, threshold, width, height, probability, NULL, error);
 }

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -69,16 +70,63 @@ static clipseg_status change(const struct work *w, const struct shape_options *o
         status = spread(w, 1, pixels_of(w, o->grow), error);
     if (!status && o->shrink.value > 0.0)
         status = spread(w, 0, pixels_of(w, o->shrink), error);
-    for (size_t i = 0; !status && o->invert && i < w->pixels; i++)
+    return status;
+}
+
+/* Coverage stays soft where the edge stayed: where what lies across it is nearer than anything that changed.
+ * So the fringe of a dropped part goes with it, and that of a filled hole. changed: the mask as it was;
+ * overwritten. */
+static clipseg_status keep_soft(const struct work *w, uint8_t *changed, uint8_t *alpha, clipseg_error *error)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < w->pixels; i++) {
+        changed[i] ^= w->mask[i];
+        any = any || changed[i];
+    }
+    if (!any)
+        return CLIPSEG_OK;
+    uint32_t *away = memory_aligned(w->pixels, sizeof *away);
+    clipseg_status status = away ? distance_transform(w->pool, changed, 1, w->width, w->height, away, error)
+                                 : error_memory(error);
+    for (uint8_t value = 0; !status && value <= 1; value++) {
+        status = distance_transform(w->pool, w->mask, value, w->width, w->height, w->distance, error);
+        for (size_t i = 0; !status && i < w->pixels; i++)
+            if (w->mask[i] != value && away[i] <= w->distance[i])
+                alpha[i] = w->mask[i] ? 255 : 0;
+    }
+    free(away);
+    return status;
+}
+
+/* All but the feather. alpha: NULL, or the coverage to be kept up. */
+static clipseg_status reshape(const struct work *w, const struct shape_options *o, uint8_t *alpha,
+                              clipseg_error *error)
+{
+    uint8_t *before = alpha ? memory_aligned(w->pixels, 1) : NULL;
+    clipseg_status status = alpha && !before ? error_memory(error) : CLIPSEG_OK;
+
+    if (before)
+        memcpy(before, w->mask, w->pixels);
+    if (!status)
+        status = change(w, o, error);
+    if (!status && alpha)
+        status = keep_soft(w, before, alpha, error);
+    for (size_t i = 0; !status && o->invert && i < w->pixels; i++) {
         w->mask[i] ^= 1;
+        if (alpha)
+            alpha[i] ^= 255;
+    }
+    free(before);
     return status;
 }
 
 clipseg_status shape_apply(struct pool *pool, const struct shape_options *o, float threshold, size_t width,
-                           size_t height, float *probability, clipseg_error *error)
+                           size_t height, float *probability, uint8_t *alpha, clipseg_error *error)
 {
     struct work w = {.pool = pool, .width = width, .height = height, .pixels = width * height};
-    bool measures = o->grow.value > 0.0 || o->shrink.value > 0.0 || o->feather.value > 0.0;
+    bool feathers = o->feather.value > 0.0;
+    bool measures = o->grow.value > 0.0 || o->shrink.value > 0.0 || feathers || alpha;
     clipseg_status status = CLIPSEG_OK;
 
     w.mask = memory_aligned(w.pixels, 1);
@@ -88,11 +136,13 @@ clipseg_status shape_apply(struct pool *pool, const struct shape_options *o, flo
     for (size_t i = 0; !status && i < w.pixels; i++)
         w.mask[i] = probability[i] > threshold;
     if (!status)
-        status = change(&w, o, error);
+        status = reshape(&w, o, feathers ? NULL : alpha, error);
     for (size_t i = 0; !status && i < w.pixels; i++)
         probability[i] = w.mask[i];
-    if (!status && o->feather.value > 0.0)
+    if (!status && feathers)
         status = feather(&w, pixels_of(&w, o->feather), probability, error);
+    for (size_t i = 0; !status && feathers && alpha && i < w.pixels; i++)
+        alpha[i] = (uint8_t)(probability[i] * 255.0f + 0.5f);
     free(w.mask);
     free(w.distance);
     return status;

@@ -42,8 +42,11 @@ struct shape_options {
 bool shape_wanted(const struct shape_options *options);
 
 /* probability: [height, width], in place: what is above the threshold, reshaped: 1 inside, 0 outside, between
- * them on a feathered edge; the new edge lies at 0.5. Errors: MEMORY. */
+ * them on a feathered edge; the new edge lies at 0.5. alpha: NULL, or the mask's coverage, [height, width] of
+ * 0..255, in place: as soft as it was where the edge stayed, hard where it moved, the ramp when feathered.
+ * Errors: MEMORY. */
 clipseg_status shape_apply(struct pool *pool, const struct shape_options *options, float threshold,
-                           size_t width, size_t height, float *probability, clipseg_error *error);
+                           size_t width, size_t height, float *probability, uint8_t *alpha,
+                           clipseg_error *error);
 
 #endif

@@ -125,8 +125,13 @@ def test_json_measures_the_reshaped_mask_and_the_models_probability():
                                              "4")).stdout)
     assert grown["prompts"][0]["area"] > plain["prompts"][0]["area"]
     assert grown["prompts"][0]["max"] == plain["prompts"][0]["max"]
-    check_failure(clipseg("segment", PICTURE, "-p", "cup", "--grow", "-3"), 2, "pixels")
-    check_failure(clipseg("segment", PICTURE, "-p", "cup", "--shrink", "3cm"), 2, "pixels")
+
+
+def test_lengths_and_areas_out_of_range_are_named():
+    for option in ("--grow", "--shrink", "--feather", "--min-area"):
+        for value in ("-1", "3cm", "500%", "x"):
+            check_failure(clipseg("segment", PICTURE, "-p", "cup", option, value), 2, f"{option} {value}:", "pixels",
+                          "0 to 100 per cent")
 
 
 # ---- label maps

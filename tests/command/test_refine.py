@@ -8,6 +8,7 @@ from PIL import Image
 
 from harness import EXAMPLE, PICTURE, Skip, check_failure, check_success, clipseg, main
 
+BREAKFAST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples", "breakfast.png")
 SHARED = os.environ.get("CLIPSEG_TEST_DATA", os.path.join(os.path.dirname(__file__), "..", "..", "..", "shared"))
 
 
@@ -96,8 +97,31 @@ def test_a_reshaped_mask_is_cut_out_as_it_was_reshaped():
     check_success(clipseg("segment", PICTURE, "-p", "a glass", "-f", "cutout", "--threshold", "0.4", "-o", "inverted",
                           "--invert"))
     plain, inverted = (np.asarray(Image.open(f"{d}/picture.00-a-glass.cutout.png"))[..., 3] for d in ("plain", "inverted"))
-    assert set(np.unique(inverted)) <= {0, 255}
-    assert ((inverted > 0) == (plain < 128)).mean() > 0.99
+    assert (inverted == 255 - plain).all() and len(np.unique(plain)) > 2
+
+
+def test_a_cutout_stays_soft_where_its_edge_does_not_move():
+    def alpha(*options):
+        check_success(clipseg("segment", BREAKFAST, "-p", "blueberries", "-f", "cutout,mask", "-m", "demo", "-o", "out", *options))
+        name = next(f for f in os.listdir("out") if f.endswith(".mask.png"))
+        return (np.asarray(Image.open(f"out/{name.replace('mask', 'cutout')}"))[..., 3], np.asarray(Image.open(f"out/{name}")))
+
+    plain, _ = alpha()
+    assert len(np.unique(plain)) > 20
+    assert (alpha("--min-area", "1")[0] == plain).all()
+    kept, white = alpha("--min-area", "10")
+    assert len(np.unique(kept)) > 20 and (kept[white > 0] == plain[white > 0]).all()
+    grown, white = alpha("--grow", "3")
+    assert (grown == white).all()
+    feathered, white = alpha("--grow", "3", "--feather", "6")
+    assert np.abs(feathered.astype(int) - white).max() <= 1 and len(np.unique(feathered)) > 2
+
+
+def test_what_would_go_unheeded_is_refused():
+    for options in (("--trust", "2"), ("--contrast", "3")):
+        check_failure(clipseg("segment", PICTURE, "-p", "x", "--refine", "off", *options), 2, options[0], "--refine")
+        check_failure(clipseg("segment", PICTURE, "-p", "x", *options, "--refine", "off"), 2, options[0], "--refine")
+    check_failure(clipseg("segment", PICTURE, "-p", "x", "-f", "mask", "--cutout-on", "white"), 2, "--cutout-on", "-f cutout")
 
 
 def test_threads_and_instruction_sets_agree():

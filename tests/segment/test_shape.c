@@ -56,7 +56,7 @@ static void apply(struct shape_options options, const uint8_t *mask, float *out)
 {
     for (size_t i = 0; i < PIXELS; i++)
         out[i] = mask[i] ? 0.6f : 0.3f;
-    REQUIRE(!shape_apply(pool, &options, 0.5f, WIDTH, HEIGHT, out, NULL));
+    REQUIRE(!shape_apply(pool, &options, 0.5f, WIDTH, HEIGHT, out, NULL, NULL));
 }
 
 static void growing_and_shrinking_follow_the_euclidean_distance(void)
@@ -171,6 +171,48 @@ static void feathering_is_a_ramp_whose_middle_is_the_edge(void)
     CHECK(out[0] == 1.0f && out[WIDTH - 1] == 0.0f);
 }
 
+/* Two parts, one of them small, one with a hole; all with soft edges. */
+static void soft_scene(uint8_t *mask, uint8_t *alpha)
+{
+    for (long i = 0; i < PIXELS; i++) {
+        double x = (double)(i % WIDTH), y = (double)(i / WIDTH);
+        double inside = fmax(12.3 - hypot(x - 20.0, y - 20.0), 3.2 - hypot(x - 50.0, y - 20.0));
+        inside = fmin(inside, hypot(x - 20.0, y - 20.0) - 3.4);
+        alpha[i] = (uint8_t)lrint(255.0 * fmin(fmax(0.5 + inside / 6.0, 0.0), 1.0));
+        mask[i] = alpha[i] > 127;
+    }
+}
+
+static void coverage_stays_soft_where_the_edge_did_not_move(void)
+{
+    static uint8_t mask[PIXELS], soft[PIXELS], alpha[PIXELS];
+    static float out[PIXELS];
+    const struct shape_options options[] = {{.min_area = {60.0, false}},
+                                            {.fill_holes = true},
+                                            {.invert = true},
+                                            {.min_area = {1.0, false}},
+                                            {.grow = {2.0, false}}};
+
+    soft_scene(mask, soft);
+    for (size_t o = 0; o < sizeof options / sizeof *options; o++) {
+        bool same = true;
+        memcpy(alpha, soft, sizeof alpha);
+        for (size_t i = 0; i < PIXELS; i++)
+            out[i] = mask[i];
+        REQUIRE(!shape_apply(pool, &options[o], 0.5f, WIDTH, HEIGHT, out, alpha, NULL));
+        for (long i = 0; i < PIXELS; i++) {
+            double x = (double)(i % WIDTH), y = (double)(i / WIDTH), from = hypot(x - 20.0, y - 20.0);
+            uint8_t want = o == 0   ? (x < 40.0 ? soft[i] : 0)     /* the speck goes with its fringe */
+                           : o == 1 ? (from < 7.0 ? 255 : soft[i]) /* the hole with its own */
+                           : o == 2 ? (uint8_t)(255 - soft[i])
+                           : o == 3 ? soft[i]
+                                    : (uint8_t)(out[i] * 255.0f); /* a moved edge is hard */
+            same = same && alpha[i] == want;
+        }
+        CHECK(same);
+    }
+}
+
 /* ---- label maps */
 
 static void labels_follow_three_rules(void)
@@ -209,6 +251,7 @@ static const struct test tests[] = {
     {"small_parts_are_dropped", small_parts_are_dropped},
     {"enclosed_holes_are_filled", enclosed_holes_are_filled},
     {"feathering_is_a_ramp_whose_middle_is_the_edge", feathering_is_a_ramp_whose_middle_is_the_edge},
+    {"coverage_stays_soft_where_the_edge_did_not_move", coverage_stays_soft_where_the_edge_did_not_move},
     {"labels_follow_three_rules", labels_follow_three_rules},
 };
 
