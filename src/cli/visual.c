@@ -65,9 +65,9 @@ static clipseg_status mark_file(const char *path, const clipseg_image *image,
                            "%s: the mask has %zu x %zu pixels, its picture %zu x %zu; want the same size",
                            path, loaded.width, loaded.height, image->width, image->height);
     for (size_t i = 0; !status && i < pixels; i++)
-        mask[i] = loaded.alpha
-                      ? loaded.alpha[i]
-                      : (uint8_t)((loaded.rgb[3 * i] + loaded.rgb[3 * i + 1] + loaded.rgb[3 * i + 2]) / 3);
+        mask[i] =
+            (uint8_t)(loaded.alpha ? loaded.alpha[i]
+                                   : (loaded.rgb[3 * i] + loaded.rgb[3 * i + 1] + loaded.rgb[3 * i + 2]) / 3);
     clipseg_image_free(&loaded);
     return status;
 }
