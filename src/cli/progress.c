@@ -1,9 +1,9 @@
 /* progress.c: a bar on stderr when that is a terminal. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cli/command.h"
 
 #define BAR 24
@@ -14,14 +14,6 @@ static struct {
     size_t first; /* so many of those done took no time */
     size_t failed;
 } state;
-
-static double seconds_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* At most 30 bytes, whole characters, nothing that a terminal obeys. */
 static void show_name(const char *name)

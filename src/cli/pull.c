@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "cli/command.h"
 #include "cli/published.h"
@@ -75,14 +75,6 @@ static clipseg_status verify(const struct pulled *pulled, const char *picture, b
         status = published_check(model, picture, quiet, error);
     clipseg_model_close(&model);
     return status;
-}
-
-static double seconds_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 static int run(int count, char **arguments)

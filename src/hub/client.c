@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/module.h"
 
@@ -244,14 +245,6 @@ bool client_may_retry(const struct network_reply *reply, enum network_result res
         return reply->body.size && reply->body.size < 4096 && strstr(reply->body.data, "\"detail\"") &&
                strstr(reply->body.data, "throttled");
     }
-}
-
-static double seconds_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 /* A little more or less, so that many clients do not come back at once. */

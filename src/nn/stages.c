@@ -1,7 +1,7 @@
 /* stages.c: a clock that knows which part of the network is running. */
+#include "base/clock.h"
 #include "nn/nn.h"
 
-#include <time.h>
 
 static const char *const names[STAGE_COUNT] = {
     "other", "preprocess", "patches", "layer norms", "qkv",     "attention", "projection",
@@ -11,14 +11,6 @@ static const char *const names[STAGE_COUNT] = {
 const char *stage_name(enum stage stage)
 {
     return names[stage];
-}
-
-static double seconds_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 void stage_enter(struct stages *stages, enum stage stage)

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "cli/command.h"
@@ -29,14 +29,6 @@ struct bench {
     float *rows; /* [threads, dimension]: scratch */
     _Atomic uint64_t sink;
 };
-
-static double seconds_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* Directions without preference, from a generator that is good enough for that. */
 static void random_vector(uint64_t seed, float *x, size_t dimension)
