@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "cli/command.h"
+#include "index/vector.h"
 
 /* Something of what photographs and drawings show. */
 static const char *const usual_prompts[] = {"a person", "a round thing", "something red", "the background"};
@@ -61,14 +62,10 @@ static void compare_masks(struct comparison *c)
 static void compare_vectors(struct comparison *c)
 {
     const float *x = c->answers[REFERENCE], *y = c->answers[MODEL];
-    double xx = 0.0, yy = 0.0, xy = 0.0;
+    size_t size = c->embedding_size;
+    double cosine =
+        vector_product(x, y, size) / sqrt(vector_product(x, x, size) * vector_product(y, y, size));
 
-    for (size_t i = 0; i < c->embedding_size; i++) {
-        xx += (double)x[i] * (double)x[i];
-        yy += (double)y[i] * (double)y[i];
-        xy += (double)x[i] * (double)y[i];
-    }
-    double cosine = xy / sqrt(xx * yy);
     c->accuracy->mean_cosine += cosine;
     c->accuracy->least_cosine = fmin(c->accuracy->least_cosine, cosine);
 }
