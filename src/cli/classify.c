@@ -122,8 +122,7 @@ static clipseg_status take(void *context, size_t index, const float *embedding, 
         print_json(c, path, count);
     else
         print_text(c, path, count);
-    return fflush(stdout) || ferror(stdout) ? error_set(error, CLIPSEG_ERROR_IO, "stdout: cannot be written")
-                                            : CLIPSEG_OK;
+    return stdout_flush(error);
 }
 
 static clipseg_status parse(struct classify *c, int *count, char **arguments, clipseg_error *error)

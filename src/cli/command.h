@@ -60,6 +60,9 @@ bool parse_size(const char *text, size_t minimum, size_t maximum, size_t *value)
 /* One line on stderr, made safe to print; returns the status as exit code. */
 int fail(const clipseg_error *error);
 
+/* What was printed has arrived. Errors: IO, also of anything before. */
+clipseg_status stdout_flush(clipseg_error *error);
+
 /* A line on stderr unless quiet. */
 __attribute__((format(printf, 2, 3))) void note(bool quiet, const char *format, ...);
 

@@ -118,8 +118,7 @@ static clipseg_status report(const struct conversion *c, clipseg_error *error)
         print_json(c, (size_t)info.st_size);
     else if (c->type == TENSOR_I8 && !c->quiet)
         accuracy_print(&c->accuracy, pictures);
-    return fflush(stdout) || ferror(stdout) ? error_set(error, CLIPSEG_ERROR_IO, "stdout: cannot be written")
-                                            : CLIPSEG_OK;
+    return stdout_flush(error);
 }
 
 /* ---- */

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "cli/command.h"
 
 #define FRAGMENTS ".clipseg"
 
@@ -51,9 +52,7 @@ static clipseg_status write_stdout(const struct dataset_file *file, const struct
 {
     clipseg_status status = file->assemble(dataset, stdout, error);
 
-    if (!status && (fflush(stdout) || ferror(stdout)))
-        status = error_set(error, CLIPSEG_ERROR_IO, "stdout: cannot be written");
-    return status;
+    return status ? status : stdout_flush(error);
 }
 
 static void free_pictures(struct dataset_picture *pictures, size_t count)

@@ -121,11 +121,8 @@ static clipseg_status close_output(struct embed *e, clipseg_error *error)
 {
     clipseg_status status = CLIPSEG_OK;
 
-    if (!e->file.stream) {
-        if (fflush(stdout) || ferror(stdout))
-            return error_set(error, CLIPSEG_ERROR_IO, "stdout: cannot be written");
-        return CLIPSEG_OK;
-    }
+    if (!e->file.stream)
+        return stdout_flush(error);
     if (e->npy) {
         if (fseek(e->file.stream, 0, SEEK_SET))
             return error_set(error, CLIPSEG_ERROR_IO, "%s: an array needs a regular file", e->output);

@@ -483,10 +483,8 @@ static int finish(struct fetch *f, clipseg_error *error)
         return fail(error);
     printf("%s, %s: %zu fetched into %s, %zu failed, %zu of other status\n", f->p.dataset, f->p.labelset,
            f->done, f->p.output, f->failed, passed);
-    if (fflush(stdout) || ferror(stdout)) {
-        error_set(error, CLIPSEG_ERROR_IO, "stdout: cannot be written");
+    if (stdout_flush(error))
         return fail(error);
-    }
     if (stopped())
         return signals_stop();
     if (f->fatal.status)

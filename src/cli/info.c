@@ -227,8 +227,8 @@ static int run(int count, char **arguments)
         status = print_json(&facts, &error);
     else if (!status)
         print_text(&facts, tensors, check);
-    if (!status && (fflush(stdout) || ferror(stdout)))
-        status = error_set(&error, CLIPSEG_ERROR_IO, "stdout: cannot be written");
+    if (!status)
+        status = stdout_flush(&error);
     checkpoint_close(&facts.checkpoint);
     return status ? fail(&error) : 0;
 }

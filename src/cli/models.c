@@ -108,8 +108,8 @@ static int run(int count, char **arguments)
         status = print_json(&models, all, &error);
     else if (!status)
         print_table(&models, all);
-    if (!status && (fflush(stdout) || ferror(stdout)))
-        status = error_set(&error, CLIPSEG_ERROR_IO, "stdout: cannot be written");
+    if (!status)
+        status = stdout_flush(&error);
     cached_models_free(&models);
     return status ? fail(&error) : 0;
 }

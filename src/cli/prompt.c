@@ -229,8 +229,7 @@ static clipseg_status work(struct prompt *p, int count, char **arguments, clipse
         return status;
     if (!p->choice.quiet)
         print_parts(p);
-    return fflush(stdout) || ferror(stdout) ? error_set(error, CLIPSEG_ERROR_IO, "stdout: cannot be written")
-                                            : CLIPSEG_OK;
+    return stdout_flush(error);
 }
 
 static int run(int count, char **arguments)

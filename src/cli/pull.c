@@ -126,11 +126,7 @@ static int run(int count, char **arguments)
         print_json(&id, &pulled);
     else
         printf("%s\n", pulled.path);
-    if (fflush(stdout) || ferror(stdout)) {
-        error_set(&error, CLIPSEG_ERROR_IO, "stdout: cannot be written");
-        return fail(&error);
-    }
-    return 0;
+    return stdout_flush(&error) ? fail(&error) : 0;
 }
 
 const struct subcommand command_pull = {"pull", "download a model from the Hugging Face hub", run};

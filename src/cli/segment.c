@@ -427,9 +427,10 @@ static clipseg_status do_picture(void *context, size_t worker, const struct inpu
 
 clipseg_status segment_print(const struct buffer *text, clipseg_error *error)
 {
-    if (text->size && (fwrite(text->data, 1, text->size, stdout) != text->size || fflush(stdout)))
-        return error_set(error, CLIPSEG_ERROR_IO, "stdout: cannot be written");
-    return CLIPSEG_OK;
+    if (!text->size)
+        return CLIPSEG_OK;
+    fwrite(text->data, 1, text->size, stdout);
+    return stdout_flush(error);
 }
 
 static clipseg_status finish_picture(void *context, const struct input *input, const struct buffer *pieces,

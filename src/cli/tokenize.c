@@ -79,8 +79,8 @@ static int run(int count, char **arguments)
         status = print_ids(model, arguments[i], strlen(arguments[i]), json, &error);
     if (!status && list)
         status = print_file(model, list, json, &error);
-    if (!status && (fflush(stdout) || ferror(stdout)))
-        status = error_set(&error, CLIPSEG_ERROR_IO, "stdout: cannot be written");
+    if (!status)
+        status = stdout_flush(&error);
     clipseg_model_close(&model);
     return status ? fail(&error) : 0;
 }

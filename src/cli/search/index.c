@@ -250,8 +250,7 @@ static clipseg_status report(struct index *x, clipseg_error *error)
         note(x->choice.quiet, "%s: %llu pictures; %zu new, %zu changed, %zu gone, %zu failed%s%s", x->output,
              (unsigned long long)count, x->added, x->changed, x->gone, x->failed, looked_at ? "; " : "",
              looked_at ? rate : "");
-    return fflush(stdout) || ferror(stdout) ? error_set(error, CLIPSEG_ERROR_IO, "stdout: cannot be written")
-                                            : CLIPSEG_OK;
+    return stdout_flush(error);
 }
 
 /* ---- the command */

@@ -124,8 +124,7 @@ static clipseg_status print(const struct search *s, clipseg_error *error)
             print_text(s, &s->hits[i], i == 0);
     if (!s->hit_count)
         note(s->choice.quiet, s->duplicates ? "no two pictures are so similar" : "nothing found");
-    return fflush(stdout) || ferror(stdout) ? error_set(error, CLIPSEG_ERROR_IO, "stdout: cannot be written")
-                                            : CLIPSEG_OK;
+    return stdout_flush(error);
 }
 
 static clipseg_status locate_all(struct search *s, clipseg_error *error)
