@@ -16,21 +16,13 @@ import sys
 import tempfile
 
 import matplotlib
-import numpy as np
-from PIL import Image
+
+from pictures import draw
 
 matplotlib.use("svg")
 from matplotlib import pyplot  # noqa: E402 (after the choice of what draws)
 
 LONG = 10  # seconds
-
-
-def draw(folder, count):
-    """Pictures of 640 x 480 that differ; their contents do not matter to the time."""
-    for i in range(count):
-        small = np.random.default_rng(i).integers(0, 256, (24, 32, 3)).astype(np.uint8)
-        Image.fromarray(small).resize((640, 480), Image.BICUBIC).save(f"{folder}/{i:04}.jpg", quality=90)
-    return [f"{folder}/{i:04}.jpg" for i in range(count)]
 
 
 # A process starts with the resident set of the one that started it, which would hide what small commands need: so a small

@@ -13,17 +13,11 @@ import subprocess
 import tempfile
 import time
 
-import numpy as np
 import torch
 from PIL import Image
 from transformers import CLIPModel, CLIPProcessor
 
-
-def draw(folder, count):
-    for i in range(count):
-        small = np.random.default_rng(i).integers(0, 256, (24, 32, 3)).astype(np.uint8)
-        Image.fromarray(small).resize((640, 480), Image.BICUBIC).save(f"{folder}/{i:04}.jpg", quality=90)
-    return [f"{folder}/{i:04}.jpg" for i in range(count)]
+from pictures import draw
 
 
 def theirs(model, processor, paths, batch):
