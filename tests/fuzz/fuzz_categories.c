@@ -1,17 +1,8 @@
 /* fuzz_categories.c: a file of categories with any content, and which of a data set's categories it means. */
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/prelabel.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool promise)
-{
-    if (!promise)
-        abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 /* Every row has something to look for, a name, and an id of its own. */
 static void check(const struct query *query)
@@ -30,17 +21,14 @@ static void check(const struct query *query)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char path[] = "/tmp/fuzz-categories-XXXXXX";
-    int file = mkstemp(path);
     struct category categories[] = {{1, "rose", {0}}, {7, "tulip", {0}}, {70000, "cup", {0}}};
     const struct segments_dataset dataset = {.categories = categories, .count = 3};
     struct prelabel p = {.categories = path, .dataset = "jane/flowers"};
     clipseg_error error;
 
-    if (file < 0)
+    if (!input_to_file(path, data, size))
         return 0;
-    bool written = write(file, data, size) == (ssize_t)size;
-    close(file);
-    if (written && !query_add_categories(&p.segment.prompts, path, &error)) {
+    if (!query_add_categories(&p.segment.prompts, path, &error)) {
         check(&p.segment.prompts);
         if (!prelabel_choose_categories(&p, &dataset, &error))
             check(&p.segment.prompts);

@@ -1,23 +1,15 @@
 /* fuzz_journal.c: a journal file with any content opens, and what it holds can be read. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "base/journal.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char path[] = "/tmp/fuzz-journal-XXXXXX";
-    int file = mkstemp(path);
     struct journal *journal = NULL;
 
-    if (file < 0)
+    if (!input_to_file(path, data, size))
         return 0;
-    bool written = write(file, data, size) == (ssize_t)size;
-    close(file);
-    if (written && !journal_open(&journal, path, NULL)) {
+    if (!journal_open(&journal, path, NULL)) {
         struct buffer pieces[2] = {{0}};
         bool found;
         for (uint64_t key = 0; key < 4; key++)

@@ -9,18 +9,11 @@
 
 #include "base/hash.h"
 #include "hub/partial.h"
+#include "tests/fuzz/fuzz.h"
 
 #define ETAG "0123456789abcdef0123456789abcdef01234567"
 #define SIZE 100
 #define THERE 64
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool promise)
-{
-    if (!promise)
-        abort();
-}
 
 /* ---- a digest that needs no module */
 

@@ -4,14 +4,7 @@
 #include <string.h>
 
 #include "hub/segments.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool promise)
-{
-    if (!promise)
-        abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static void read_dataset(const char *text, size_t size)
 {
