@@ -91,20 +91,27 @@ static clipseg_status check_once(const struct prelabel *p, const struct query_ro
     return CLIPSEG_OK;
 }
 
-clipseg_status prelabel_choose_categories(struct prelabel *p, const struct segments_dataset *dataset,
-                                          clipseg_error *error)
+/* Without a file: every category, by its name. */
+static clipseg_status choose_names(struct query *query, const struct segments_dataset *dataset,
+                                   clipseg_error *error)
 {
-    struct query *query = &p->segment.prompts;
     clipseg_status status = CLIPSEG_OK;
 
-    if (!dataset->count)
-        return error_set(error, CLIPSEG_ERROR_USAGE, "%s has no categories to look for", p->dataset);
-    for (size_t i = 0; !status && !p->categories && i < dataset->count; i++) {
+    for (size_t i = 0; !status && i < dataset->count; i++) {
         status = add_name(query, &dataset->categories[i], error);
         if (!status)
             status = adopt(&query->items[i], &dataset->categories[i], error);
     }
-    for (size_t i = 0; !status && p->categories && i < query->count; i++) {
+    return status;
+}
+
+/* The file's categories become those of the data set that they mean. */
+static clipseg_status match_file(const struct prelabel *p, struct query *query,
+                                 const struct segments_dataset *dataset, clipseg_error *error)
+{
+    clipseg_status status = CLIPSEG_OK;
+
+    for (size_t i = 0; !status && i < query->count; i++) {
         const struct category *category = NULL;
         status = find(p, dataset, &query->items[i], &category, error);
         if (!status)
@@ -112,6 +119,18 @@ clipseg_status prelabel_choose_categories(struct prelabel *p, const struct segme
         if (!status)
             status = adopt(&query->items[i], category, error);
     }
+    return status;
+}
+
+clipseg_status prelabel_choose_categories(struct prelabel *p, const struct segments_dataset *dataset,
+                                          clipseg_error *error)
+{
+    struct query *query = &p->segment.prompts;
+
+    if (!dataset->count)
+        return error_set(error, CLIPSEG_ERROR_USAGE, "%s has no categories to look for", p->dataset);
+    clipseg_status status =
+        p->categories ? match_file(p, query, dataset, error) : choose_names(query, dataset, error);
     if (!status && query->count >= LABEL_UNDECIDED)
         status = error_set(error, CLIPSEG_ERROR_USAGE, "%s: more than %d categories", p->dataset,
                            LABEL_UNDECIDED - 1);
