@@ -1,7 +1,7 @@
 /* stages.c: a clock that knows which part of the network is running. */
-#include "base/clock.h"
 #include "nn/nn.h"
 
+#include "base/clock.h"
 
 static const char *const names[STAGE_COUNT] = {
     "other", "preprocess", "patches", "layer norms", "qkv",     "attention", "projection",
