@@ -72,10 +72,6 @@ const char *tensor_type_name(enum tensor_type type); /* "F32", ... as safetensor
 size_t tensor_type_size(enum tensor_type type);      /* bytes */
 bool tensor_is_float(const struct tensor *tensor);   /* can tensor_read_f32 read it? */
 
-/* IEEE half precision; to the nearest, ties to even, infinity when too large. */
-float float_from_half(uint16_t half);
-uint16_t half_from_float(float value);
-
 /* Multiply the shape out, and say how many bytes that is; false when it does not fit into size_t. */
 bool tensor_measure(struct tensor *tensor, size_t *bytes);
 

@@ -1,5 +1,8 @@
 /* cpu.c: which tiers this machine runs, and the table for the best of them. */
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #if defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #endif
@@ -10,6 +13,16 @@
 static const char *const tier_names[] = {"scalar", "avx2", "avx512", "neon"};
 #define TIER_COUNT (sizeof tier_names / sizeof *tier_names)
 
+#if defined(__x86_64__)
+/* Not among the names that every compiler's __builtin_cpu_supports knows. */
+static bool has_f16c(void)
+{
+    unsigned a, b, c = 0, d;
+
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+#endif
+
 /* __builtin_cpu_supports looks at CPUID and at XCR0, so the operating system's support is included. */
 static bool tier_runs(enum kernels_tier tier)
 {
@@ -18,7 +31,7 @@ static bool tier_runs(enum kernels_tier tier)
         return true;
 #if defined(__x86_64__)
     case KERNELS_AVX2:
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     case KERNELS_AVX512:
         return tier_runs(KERNELS_AVX2) && __builtin_cpu_supports("avx512f") &&
                __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&

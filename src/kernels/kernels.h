@@ -91,6 +91,9 @@ typedef void pack_rows_kernel(size_t rows, size_t columns, const float *x, size_
  * head]. out: [ceil(columns/PANEL)][rows][PANEL]. */
 typedef void pack_columns_kernel(size_t rows, size_t columns, const float *x, size_t stride, float *out);
 
+/* Numbers of half precision (their bits) to float, exactly; NaN stays NaN. */
+typedef void expand_half_kernel(size_t count, const uint16_t *x, float *out);
+
 /* Bilinear enlargement of one output row (align_corners false, as torch's interpolate), then the sigmoid:
  * out[x] = sigmoid((1-wy) * lerp(top) + wy * lerp(bottom)) with left[x] the left source column, weight[x]
  * that of its right neighbour left[x] + 1 (which the caller guarantees to exist or to have weight 0 and be
@@ -122,6 +125,7 @@ struct kernels {
     softmax_kernel *softmax;
     pack_rows_kernel *pack_rows;
     pack_columns_kernel *pack_columns;
+    expand_half_kernel *expand_half;
     enlarge_row_kernel *enlarge_row;
     normalize_row_kernel *normalize_row;
     dot_bytes_kernel *dot_bytes;

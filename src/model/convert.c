@@ -7,6 +7,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/half.h"
 #include "base/memory.h"
 #include "checkpoint/gguf.h"
 #include "model/build.h"
@@ -15,28 +16,6 @@
 #include "model/smooth.h"
 
 #define STEP ((size_t)1 << 16) /* elements that are converted at a time */
-
-/* Errors of the first layers pass through all others: together they cost a quarter of the accuracy. */
-#define FLOAT_LAYERS 2
-
-/* Bytes are for the layers of the image tower only, where nearly all of the work is. */
-static bool becomes_bytes(const struct piece *piece)
-{
-    static const char layers[] = "vision_model.encoder.layers.";
-    const char *place = piece->matrix ? strstr(piece->name, layers) : NULL;
-
-    return place && atoi(place + sizeof layers - 1) >= FLOAT_LAYERS;
-}
-
-/* Matrices and the token table have the file's type; vectors are small and stay float32. */
-static enum tensor_type type_of(const struct piece *piece, enum tensor_type type)
-{
-    bool table = !piece->data && piece->rank == 2;
-
-    if (type == TENSOR_I8)
-        return becomes_bytes(piece) ? TENSOR_I8 : TENSOR_F32;
-    return piece->matrix || table ? type : TENSOR_F32;
-}
 
 static void add_texts(struct gguf_header *header, const struct checkpoint *checkpoint)
 {
@@ -64,13 +43,13 @@ static bool add_tokenizer(struct gguf_header *header, const struct tokenizer *to
     return true;
 }
 
-static void add_piece(struct gguf_header *header, const struct piece *piece, enum tensor_type type)
+static void add_piece(struct gguf_header *header, const struct piece *piece)
 {
     char name[300];
     size_t rows = piece->shape[0] * PANEL;
 
-    if (type_of(piece, type) != TENSOR_I8) {
-        gguf_add_tensor(header, piece->name, type_of(piece, type), piece->rank, piece->shape);
+    if (piece->type != TENSOR_I8) {
+        gguf_add_tensor(header, piece->name, piece->type, piece->rank, piece->shape);
         return;
     }
     gguf_add_tensor(header, piece->name, TENSOR_I8, 3,
@@ -86,38 +65,43 @@ static uint32_t file_type(enum tensor_type type)
     return type == TENSOR_F16 ? 1 : type == TENSOR_I8 ? GGUF_FILE_INT8 : 0;
 }
 
-static bool make_header(struct gguf_header *header, const clipseg_model *model, const struct pieces *pieces,
-                        enum tensor_type type)
+static bool make_header(struct gguf_header *header, const clipseg_model *model, const struct pieces *pieces)
 {
     gguf_add_text(header, "general.architecture", "clipseg", 7);
     gguf_add_number(header, "general.alignment", GGUF_ALIGNMENT);
-    gguf_add_number(header, "general.file_type", file_type(type));
+    gguf_add_number(header, "general.file_type", file_type(pieces->type));
     gguf_add_number(header, "clipseg.layout", GGUF_LAYOUT);
     add_texts(header, &model->checkpoint);
     if (!add_tokenizer(header, model->tokenizer))
         return false;
     for (size_t i = 0; i < pieces->count; i++)
-        add_piece(header, &pieces->list[i], type);
+        add_piece(header, &pieces->list[i]);
     return true;
 }
 
-/* Elements [first, first + count) of a piece, rounded as the packed ones are. */
-static void read_piece(const struct piece *piece, bool half, size_t first, size_t count, float *out)
+/* Elements [first, first + count) of a piece; in half precision without the scale of the first outputs, which
+ * gives back what was rounded before it was scaled. */
+static void read_piece(const struct piece *piece, size_t first, size_t count, float *out)
 {
-    if (piece->data) {
-        memcpy(out, piece->data + first, count * sizeof *out);
+    if (!piece->data) {
+        tensor_read_f32(&piece->tensor, first, count, out);
+        for (size_t i = 0; i < count && piece->half; i++)
+            out[i] = float_from_half(half_from_float(out[i]));
         return;
     }
-    tensor_read_f32(&piece->tensor, first, count, out);
-    for (size_t i = 0; i < count && half; i++)
-        out[i] = float_from_half(half_from_float(out[i]));
+    memcpy(out, piece->data + first, count * sizeof *out);
+    for (size_t i = 0; i < count && piece->type == TENSOR_F16 && piece->scaled; i++) {
+        size_t panel = (first + i) / (PANEL * piece->shape[1]), column = (first + i) % PANEL;
+        if (panel * PANEL + column < piece->scaled)
+            out[i] /= piece->scale;
+    }
 }
 
 /* values, halves: scratch [STEP]. false: memory ran out. */
-static bool write_piece(const struct piece *piece, const struct pieces *pieces, enum tensor_type file_type,
-                        struct pool *pool, float *values, uint16_t *halves, FILE *stream)
+static bool write_piece(const struct piece *piece, struct pool *pool, float *values, uint16_t *halves,
+                        FILE *stream)
 {
-    enum tensor_type type = type_of(piece, file_type);
+    enum tensor_type type = piece->type;
     size_t total = 1;
 
     if (type == TENSOR_I8)
@@ -126,7 +110,7 @@ static bool write_piece(const struct piece *piece, const struct pieces *pieces, 
         total *= piece->shape[i];
     for (size_t first = 0; first < total; first += STEP) {
         size_t count = size_min(STEP, total - first);
-        read_piece(piece, pieces->half, first, count, values);
+        read_piece(piece, first, count, values);
         for (size_t i = 0; i < count && type == TENSOR_F16; i++)
             halves[i] = half_from_float(values[i]);
         fwrite(type == TENSOR_F16 ? (const void *)halves : values, tensor_type_size(type), count, stream);
@@ -136,18 +120,18 @@ static bool write_piece(const struct piece *piece, const struct pieces *pieces, 
 }
 
 /* Errors of the stream are found by the commit. */
-static clipseg_status write_all(const clipseg_model *model, const struct pieces *pieces,
-                                enum tensor_type type, size_t threads, FILE *stream, clipseg_error *error)
+static clipseg_status write_all(const clipseg_model *model, const struct pieces *pieces, size_t threads,
+                                FILE *stream, clipseg_error *error)
 {
     struct gguf_header header = {0};
     struct pool *pool = pool_create(threads);
     float *values = memory_aligned(STEP, sizeof *values);
     uint16_t *halves = memory_aligned(STEP, sizeof *halves);
-    bool complete = pool && values && halves && make_header(&header, model, pieces, type) &&
-                    gguf_write_header(&header, stream);
+    bool complete =
+        pool && values && halves && make_header(&header, model, pieces) && gguf_write_header(&header, stream);
 
     for (size_t i = 0; complete && i < pieces->count; i++)
-        complete = write_piece(&pieces->list[i], pieces, type, pool, values, halves, stream);
+        complete = write_piece(&pieces->list[i], pool, values, halves, stream);
     gguf_header_free(&header);
     pool_free(pool);
     free(values);
@@ -159,7 +143,7 @@ clipseg_status model_convert(struct checkpoint *checkpoint, const char *path, en
                              const struct calibration *pictures, const clipseg_model_options *options,
                              clipseg_error *error)
 {
-    struct pieces pieces = {.half = type == TENSOR_F16};
+    struct pieces pieces = {.type = type};
     clipseg_model *model = memory_zeroed(1, sizeof *model);
     struct file_writer writer;
     clipseg_status status = model ? CLIPSEG_OK : error_memory(error);
@@ -181,7 +165,7 @@ clipseg_status model_convert(struct checkpoint *checkpoint, const char *path, en
     if (!status)
         status = file_write_open(&writer, path, error);
     if (!status) {
-        status = write_all(model, &pieces, type, options->threads, writer.stream, error);
+        status = write_all(model, &pieces, options->threads, writer.stream, error);
         if (status)
             file_write_abandon(&writer);
         else

@@ -74,6 +74,7 @@ static void copy_to(struct packer *packer, const struct tensor *tensor, float sc
                                                  .out = 1,
                                                  .in = tensor->count,
                                                  .scale = scale,
+                                                 .half = packed_rounds(packer, tensor->name, false),
                                                  .packed = place});
 }
 
@@ -104,18 +105,24 @@ static void add_matrix(struct packer *packer, enum pack_form form, const struct 
                                                  .in = in,
                                                  .first_row = first_row,
                                                  .scale = scale,
+                                                 .half = packed_rounds(packer, tensor->name, true),
                                                  .packed = packed});
 }
 
-/* A whole tensor of any shape as the matrix [out, in]. */
-static const float *pack_matrix(struct packer *packer, const char *name, enum pack_form form, size_t rank,
-                                const size_t *shape, size_t out, size_t in)
+/* A whole tensor of any shape as the matrix [out, in]; no bias. */
+static struct linear pack_matrix(struct packer *packer, const char *name, enum pack_form form, size_t rank,
+                                 const size_t *shape, size_t out, size_t in)
 {
-    if (packed_is_file(packer))
-        return packed_find_matrix(packer, name, out, in, 0, 1.0f);
+    struct linear linear = {.in = in, .out = out};
+
+    if (packed_is_file(packer)) {
+        packed_find_matrix(packer, name, 0, 1.0f, &linear);
+        return linear;
+    }
     float *packed = take_matrix(packer, name, out, in);
     add_matrix(packer, form, packer_tensor(packer, name, rank, shape), out, in, 0, 1.0f, packed);
-    return packed;
+    linear.weight = packed;
+    return linear;
 }
 
 float pack_scalar(struct packer *packer, const char *name)
@@ -164,11 +171,9 @@ struct layer_norm pack_layer_norm(struct packer *packer, const char *name, size_
 struct linear pack_linear(struct packer *packer, const char *name, size_t in, size_t out, bool has_bias)
 {
     char full[NAME_SIZE];
-    struct linear linear = {.in = in, .out = out};
 
     snprintf(full, sizeof full, "%s.weight", name);
-    if (!packed_find_bytes(packer, full, out, in, &linear.bytes))
-        linear.weight = pack_matrix(packer, full, PACK_LINEAR, 2, (size_t[]){out, in}, out, in);
+    struct linear linear = pack_matrix(packer, full, PACK_LINEAR, 2, (size_t[]){out, in}, out, in);
     if (has_bias) {
         snprintf(full, sizeof full, "%s.bias", name);
         linear.bias = pack_vector(packer, full, out, 1.0f);
@@ -181,14 +186,13 @@ static void pack_parts(struct packer *packer, const char *name, size_t hidden, f
                        float *bias)
 {
     static const char *const parts[] = {"q_proj", "k_proj", "v_proj"};
-    bool later = packer->pieces && packer->pieces->half;
 
     for (size_t i = 0; i < 3; i++) {
         char full[NAME_SIZE];
         float factor = i ? 1.0f : scale;
         snprintf(full, sizeof full, "%s.%s.weight", name, parts[i]);
         add_matrix(packer, PACK_LINEAR, packer_tensor(packer, full, 2, (size_t[]){hidden, hidden}), hidden,
-                   hidden, i * hidden, later ? 1.0f : factor, packed);
+                   hidden, i * hidden, factor, packed);
         snprintf(full, sizeof full, "%s.%s.bias", name, parts[i]);
         copy_to(packer, packer_tensor(packer, full, 1, &hidden), factor, bias ? bias + i * hidden : NULL);
     }
@@ -203,12 +207,13 @@ struct linear pack_qkv(struct packer *packer, const char *name, size_t hidden, f
     snprintf(bias, sizeof bias, "%s.qkv_proj.bias", name);
     struct linear linear = {.in = hidden, .out = out};
     if (packed_is_file(packer)) {
-        if (!packed_find_bytes(packer, weight, out, hidden, &linear.bytes))
-            linear.weight = packed_find_matrix(packer, weight, out, hidden, hidden, scale);
+        packed_find_matrix(packer, weight, hidden, scale, &linear);
         linear.bias = packed_find_vector(packer, bias, 1, &out);
         return linear;
     }
-    float *packed = take_matrix(packer, weight, out, hidden), *offsets = take_vector(packer, bias, out);
+    float *packed = take_matrix(packer, weight, out, hidden);
+    packed_note_scale(packer, hidden, scale);
+    float *offsets = take_vector(packer, bias, out);
     pack_parts(packer, name, hidden, scale, packed, offsets);
     linear.weight = packed;
     linear.bias = offsets;
@@ -220,11 +225,11 @@ struct linear pack_convolution(struct packer *packer, const char *name, size_t i
     char full[NAME_SIZE];
 
     snprintf(full, sizeof full, "%s.weight", name);
-    const float *packed =
+    struct linear linear =
         pack_matrix(packer, full, PACK_CONVOLUTION, 4, (size_t[]){out, in, 3, 3}, out, 9 * in);
     snprintf(full, sizeof full, "%s.bias", name);
-    return (struct linear){
-        .in = 9 * in, .out = out, .weight = packed, .bias = pack_vector(packer, full, out, 1.0f)};
+    linear.bias = pack_vector(packer, full, out, 1.0f);
+    return linear;
 }
 
 struct linear pack_transposed(struct packer *packer, const char *name, size_t in, size_t channels,
@@ -234,26 +239,25 @@ struct linear pack_transposed(struct packer *packer, const char *name, size_t in
     size_t out = kernel * kernel * channels;
 
     snprintf(full, sizeof full, "%s.weight", name);
-    const float *packed =
+    struct linear linear =
         pack_matrix(packer, full, PACK_TRANSPOSED, 4, (size_t[]){in, channels, kernel, kernel}, out, in);
     snprintf(full, sizeof full, "%s.bias", name);
-    if (packed_is_file(packer))
-        return (struct linear){
-            .in = in, .out = out, .weight = packed, .bias = packed_find_vector(packer, full, 1, &out)};
+    if (packed_is_file(packer)) {
+        linear.bias = packed_find_vector(packer, full, 1, &out);
+        return linear;
+    }
     float *bias = take_vector(packer, full, out);
     for (size_t i = 0; i < kernel * kernel; i++)
         copy_to(packer, packer_tensor(packer, full, 1, &channels), 1.0f, bias ? bias + i * channels : NULL);
-    return (struct linear){.in = in, .out = out, .weight = packed, .bias = bias};
+    linear.bias = bias;
+    return linear;
 }
 
 struct linear pack_patches(struct packer *packer, const char *name, size_t patch, size_t hidden)
 {
     size_t in = 3 * patch * patch;
 
-    return (struct linear){
-        .in = in,
-        .out = hidden,
-        .weight = pack_matrix(packer, name, PACK_LINEAR, 4, (size_t[]){hidden, 3, patch, patch}, hidden, in)};
+    return pack_matrix(packer, name, PACK_LINEAR, 4, (size_t[]){hidden, 3, patch, patch}, hidden, in);
 }
 
 struct tensor pack_rows_in_place(struct packer *packer, const char *name, size_t rows, size_t columns)
@@ -265,9 +269,12 @@ struct tensor pack_rows_in_place(struct packer *packer, const char *name, size_t
         return (struct tensor){0};
     packed_note(packer, name, 2, shape, false, NULL, tensor);
     if (!packed_is_file(packer))
-        packer_add_job(packer,
-                       (struct pack_job){
-                           .form = PACK_SCAN, .tensor = *tensor, .out = rows, .in = columns, .scale = 1.0f});
+        packer_add_job(packer, (struct pack_job){.form = PACK_SCAN,
+                                                 .tensor = *tensor,
+                                                 .out = rows,
+                                                 .in = columns,
+                                                 .scale = 1.0f,
+                                                 .half = packed_rounds(packer, tensor->name, true)});
     return *tensor;
 }
 

@@ -14,8 +14,6 @@ enum pack_form {
     PACK_CONVOLUTION, /* [out, channels, 3, 3] -> in = [ky][kx][channel] */
     PACK_TRANSPOSED,  /* [in, channels, kernel, kernel] -> out = [ky][kx][channel] */
     PACK_BYTES,       /* as it lies, whatever its type */
-    PACK_EXPAND,      /* a packed file's panels in half precision, [panels, in, PANEL]: out rows, the first
-                         `scaled` of them times the scale */
 };
 
 struct pack_job {
@@ -24,24 +22,32 @@ struct pack_job {
     size_t out, in;
     size_t first_row; /* where the rows of this tensor begin in the packed matrix (queries, keys, values) */
     float scale;      /* every element times this */
+    bool half;        /* rounded to half precision before that */
     void *packed;     /* the whole packed matrix of float, or the destination of a copy */
-    size_t scaled;    /* PACK_EXPAND only */
 };
 
 /* One tensor of a packed file: what convert.c writes, pack.c has placed. */
 struct piece {
     char name[256];
     size_t rank, shape[3];
-    bool matrix;          /* panels [ceil(out / PANEL), in, PANEL], which may be stored in half precision */
-    const float *data;    /* NULL: read it from `tensor` */
-    struct tensor tensor; /* [rows, columns], stored in the same type as matrices */
+    bool matrix;           /* panels [ceil(out / PANEL), in, PANEL] */
+    enum tensor_type type; /* in the file */
+    bool half;             /* rounded to half precision, whatever its type */
+    const float *data;     /* NULL: read it from `tensor` */
+    struct tensor tensor;  /* [rows, columns] or one number */
+    size_t scaled;         /* of a matrix: the first so many outputs have been ... */
+    float scale;           /* ... multiplied by this, which a file in half precision leaves to its reader */
 };
+
+/* In files of bytes the first layers of the image tower are in half precision: their errors pass through all
+ * others, and together they would cost a quarter of the accuracy. */
+#define FLOAT_LAYERS 2
 
 /* What a packed file will hold, collected while the weights are packed. */
 struct pieces {
     struct piece *list;
     size_t count, capacity;
-    bool half; /* every weight is rounded to half precision, and scales are left to the reader */
+    enum tensor_type type; /* of the file: F32, F16 or I8 */
 };
 
 struct packer {
@@ -51,6 +57,8 @@ struct packer {
     struct pack_job *jobs;
     size_t count, capacity;
     struct pieces *pieces; /* NULL unless a packed file is being made */
+    size_t longest_half;   /* the most inputs of a matrix in half precision; 0: there is none */
+    bool has_bytes;        /* a matrix of bytes was found */
     clipseg_status status; /* of the first thing that went wrong; everything after it does nothing */
     clipseg_error *error;
 };
@@ -83,14 +91,16 @@ void packer_add_job(struct packer *packer, struct pack_job job);
 
 bool packed_is_file(const struct packer *packer);
 const float *packed_find_vector(struct packer *packer, const char *name, size_t rank, const size_t *shape);
-/* The first `scaled` rows are to be multiplied by `scale` if the file leaves that to its reader. */
-const float *packed_find_matrix(struct packer *packer, const char *name, size_t out, size_t in, size_t scaled,
-                                float scale);
-/* true: the file has this matrix as bytes (or that went wrong). */
-bool packed_find_bytes(struct packer *packer, const char *name, size_t out, size_t in,
-                       struct byte_weights *bytes);
+/* Fills in linear->weight, half or bytes for linear->out and linear->in. The first `scaled` outputs are to be
+ * multiplied by `scale` if the file leaves that to its reader. */
+void packed_find_matrix(struct packer *packer, const char *name, size_t scaled, float scale,
+                        struct linear *linear);
 void packed_note(struct packer *packer, const char *name, size_t rank, const size_t *shape, bool matrix,
                  const float *data, const struct tensor *tensor);
+/* The matrix noted last has its first outputs multiplied already. */
+void packed_note_scale(struct packer *packer, size_t scaled, float scale);
+/* Is this tensor (name: without prefix) rounded to half precision? */
+bool packed_rounds(const struct packer *packer, const char *name, bool matrix);
 void pieces_free(struct pieces *pieces);
 
 /* Run all jobs. Errors: MODEL (NaN or infinity), MEMORY. */

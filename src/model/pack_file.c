@@ -8,23 +8,54 @@
 #include "base/memory.h"
 #include "model/pack.h"
 
+#define NAME_SIZE 256
+
+/* Bytes are for the layers of the image tower only, where nearly all of the work is. name: with or without
+ * prefix. Returns its layer, or -1. */
+static int byte_layer(const char *name)
+{
+    static const char layers[] = "vision_model.encoder.layers.";
+    const char *place = strstr(name, layers);
+
+    return place ? atoi(place + sizeof layers - 1) : -1;
+}
+
+static bool in_byte_layer(const char *name)
+{
+    return byte_layer(name) >= 0;
+}
+
+/* In files of bytes the decoder stays as it is: it is small, and what it rounds is seen. */
+static enum tensor_type type_in_file(const char *name, bool matrix, enum tensor_type type)
+{
+    if (!matrix)
+        return TENSOR_F32;
+    if (type != TENSOR_I8)
+        return type;
+    return byte_layer(name) >= FLOAT_LAYERS ? TENSOR_I8
+           : strncmp(name, "decoder.", 8)   ? TENSOR_F16
+                                            : TENSOR_F32;
+}
+
+bool packed_rounds(const struct packer *packer, const char *name, bool matrix)
+{
+    const struct pieces *pieces = packer->pieces;
+
+    return pieces && (pieces->type == TENSOR_F16 || type_in_file(name, matrix, pieces->type) == TENSOR_F16);
+}
+
 bool packed_is_file(const struct packer *packer)
 {
     return packer->checkpoint->layout != 0;
 }
 
 /* The kernels want whole cache lines. A file that is mapped has them; one in a caller's memory may not. */
-static const float *use_in_place(struct packer *packer, const struct tensor *tensor)
+static const void *use_in_place(struct packer *packer, const struct tensor *tensor)
 {
     if ((uintptr_t)tensor->data % CACHE_LINE == 0)
-        return (const float *)(const void *)tensor->data;
-    float *place = arena_take(packer->arena, tensor->count, sizeof(float));
-    packer_add_job(packer, (struct pack_job){.form = PACK_COPY,
-                                             .tensor = *tensor,
-                                             .out = 1,
-                                             .in = tensor->count,
-                                             .scale = 1.0f,
-                                             .packed = place});
+        return tensor->data;
+    void *place = arena_take(packer->arena, tensor->count, tensor_type_size(tensor->type));
+    packer_add_job(packer, (struct pack_job){.form = PACK_BYTES, .tensor = *tensor, .packed = place});
     return place;
 }
 
@@ -43,38 +74,12 @@ const float *packed_find_vector(struct packer *packer, const char *name, size_t 
     return tensor && tensor->type == TENSOR_F32 ? use_in_place(packer, tensor) : NULL;
 }
 
-const float *packed_find_matrix(struct packer *packer, const char *name, size_t out, size_t in, size_t scaled,
-                                float scale)
-{
-    size_t panels = (out + PANEL - 1) / PANEL;
-    const struct tensor *tensor = packer_tensor(packer, name, 3, (size_t[]){panels, in, PANEL});
-
-    if (!tensor)
-        return NULL;
-    if (tensor->type == TENSOR_F32)
-        return use_in_place(packer, tensor);
-    if (tensor->type != TENSOR_F16) {
-        refuse_type(packer, tensor, "F32 or F16");
-        return NULL;
-    }
-    float *place = arena_take(packer->arena, tensor->count, sizeof(float));
-    packer_add_job(packer, (struct pack_job){.form = PACK_EXPAND,
-                                             .tensor = *tensor,
-                                             .out = panels * PANEL,
-                                             .in = in,
-                                             .scale = scale,
-                                             .scaled = scaled,
-                                             .packed = place});
-    return place;
-}
-
 /* A tensor of a type that is not computed with but used as it lies; NULL and status set when it is not as it
- * must be.
- */
+ * must be. */
 static const void *find_raw(struct packer *packer, const char *name, enum tensor_type type, size_t rank,
                             const size_t *shape)
 {
-    char full[256];
+    char full[NAME_SIZE];
 
     snprintf(full, sizeof full, "%s%s", packer->prefix, name);
     const struct tensor *tensor = checkpoint_find(packer->checkpoint, full);
@@ -87,30 +92,44 @@ static const void *find_raw(struct packer *packer, const char *name, enum tensor
                                    packer->checkpoint->name, full, tensor_type_name(type));
         return NULL;
     }
-    if ((uintptr_t)tensor->data % CACHE_LINE == 0)
-        return tensor->data;
-    void *place = arena_take(packer->arena, tensor->count, tensor_type_size(type));
-    packer_add_job(packer, (struct pack_job){.form = PACK_BYTES, .tensor = *tensor, .packed = place});
-    return place;
+    return use_in_place(packer, tensor);
 }
 
-bool packed_find_bytes(struct packer *packer, const char *name, size_t out, size_t in,
-                       struct byte_weights *bytes)
+static void find_bytes(struct packer *packer, const char *name, struct linear *linear)
 {
-    char full[256];
-    size_t panels = (out + PANEL - 1) / PANEL, rows = panels * PANEL;
-    size_t shape[] = {panels, round_up(in, INT8_STEP) / 4, 4 * PANEL};
+    char full[NAME_SIZE];
+    size_t panels = (linear->out + PANEL - 1) / PANEL, rows = panels * PANEL;
+    size_t shape[] = {panels, round_up(linear->in, INT8_STEP) / 4, 4 * PANEL};
+
+    linear->bytes.panels = find_raw(packer, name, TENSOR_I8, 3, shape);
+    snprintf(full, sizeof full, "%s.scale", name);
+    linear->bytes.scale = find_raw(packer, full, TENSOR_F32, 1, &rows);
+    snprintf(full, sizeof full, "%s.sum", name);
+    linear->bytes.sum = find_raw(packer, full, TENSOR_I32, 1, &rows);
+    packer->has_bytes = true;
+}
+
+void packed_find_matrix(struct packer *packer, const char *name, size_t scaled, float scale,
+                        struct linear *linear)
+{
+    char full[NAME_SIZE];
+    size_t panels = (linear->out + PANEL - 1) / PANEL;
 
     snprintf(full, sizeof full, "%s%s", packer->prefix, name);
-    const struct tensor *tensor = packed_is_file(packer) ? checkpoint_find(packer->checkpoint, full) : NULL;
-    if (!tensor || tensor->type != TENSOR_I8)
-        return false;
-    bytes->panels = find_raw(packer, name, TENSOR_I8, 3, shape);
-    snprintf(full, sizeof full, "%s.scale", name);
-    bytes->scale = find_raw(packer, full, TENSOR_F32, 1, &rows);
-    snprintf(full, sizeof full, "%s.sum", name);
-    bytes->sum = find_raw(packer, full, TENSOR_I32, 1, &rows);
-    return true;
+    const struct tensor *tensor = checkpoint_find(packer->checkpoint, full);
+    if (tensor && tensor->type == TENSOR_I8 && in_byte_layer(full)) {
+        find_bytes(packer, name, linear);
+        return;
+    }
+    tensor = packer_tensor(packer, name, 3, (size_t[]){panels, linear->in, PANEL});
+    if (tensor && tensor->type == TENSOR_F32) {
+        linear->weight = use_in_place(packer, tensor);
+    } else if (tensor && tensor->type == TENSOR_F16) {
+        linear->half = (struct half_weights){use_in_place(packer, tensor), scaled, scale};
+        packer->longest_half = size_max(packer->longest_half, linear->in);
+    } else if (tensor) {
+        refuse_type(packer, tensor, "F32 or F16");
+    }
 }
 
 void packed_note(struct packer *packer, const char *name, size_t rank, const size_t *shape, bool matrix,
@@ -131,11 +150,25 @@ void packed_note(struct packer *packer, const char *name, size_t rank, const siz
         pieces->capacity = capacity;
     }
     struct piece *piece = &pieces->list[pieces->count++];
-    *piece = (struct piece){.rank = rank, .matrix = matrix, .data = data};
+    bool table = !data && rank == 2;
+    *piece = (struct piece){.rank = rank,
+                            .matrix = matrix,
+                            .type = type_in_file(name, matrix || table, pieces->type),
+                            .half = packed_rounds(packer, name, matrix || table),
+                            .data = data};
     if (tensor)
         piece->tensor = *tensor;
     memcpy(piece->shape, shape, rank * sizeof *shape);
     snprintf(piece->name, sizeof piece->name, "%s%s", packer->prefix, name);
+}
+
+void packed_note_scale(struct packer *packer, size_t scaled, float scale)
+{
+    if (!packer->pieces || packer->status)
+        return;
+    struct piece *piece = &packer->pieces->list[packer->pieces->count - 1];
+    piece->scaled = scaled;
+    piece->scale = scale;
 }
 
 void pieces_free(struct pieces *pieces)

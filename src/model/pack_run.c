@@ -6,6 +6,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/half.h"
 #include "base/memory.h"
 #include "model/pack.h"
 
@@ -15,7 +16,6 @@ struct run {
     size_t *first_task; /* [jobs + 1] */
     float *staging;     /* [threads][PANEL + 1][longest]: rows of a panel, then one tensor row */
     size_t longest;
-    bool half;            /* round everything to half precision */
     atomic_size_t broken; /* 1 + the number of a job whose tensor is not finite; 0: none */
     atomic_size_t large;  /* the same for one that does not fit into half precision */
 };
@@ -38,17 +38,17 @@ static void round_to_half(float *x, size_t count)
 }
 
 /* What has just been read: numbers? Then rounded and scaled. */
-static enum verdict finish(const struct run *run, float *x, size_t count, float scale)
+static enum verdict finish(const struct pack_job *job, float *x, size_t count)
 {
     if (!all_finite(x, count))
         return BROKEN;
-    if (run->half) {
+    if (job->half) {
         round_to_half(x, count);
         if (!all_finite(x, count))
             return LARGE;
     }
-    for (size_t i = 0; i < count && scale != 1.0f; i++)
-        x[i] *= scale;
+    for (size_t i = 0; i < count && job->scale != 1.0f; i++)
+        x[i] *= job->scale;
     return GOOD;
 }
 
@@ -83,7 +83,7 @@ static enum verdict pack_rows(const struct run *run, const struct pack_job *job,
     for (size_t row = first; row < end; row++) {
         float *line = staging + (row - first) * job->in;
         read_row(job, row - job->first_row, line);
-        enum verdict verdict = finish(run, line, job->in, job->scale);
+        enum verdict verdict = finish(job, line, job->in);
         if (verdict != GOOD)
             return verdict;
     }
@@ -94,19 +94,6 @@ static enum verdict pack_rows(const struct run *run, const struct pack_job *job,
     for (size_t i = 0; i < filled; i++)
         for (size_t j = 0; j < job->in; j++)
             out[j * PANEL + (first - start) + i] = staging[i * job->in + j];
-    return GOOD;
-}
-
-/* One panel of half precision, whose scaled rows are the panel's first columns. */
-static enum verdict expand_panel(const struct pack_job *job, size_t panel)
-{
-    float *out = (float *)job->packed + panel * PANEL * job->in;
-    size_t scaled = job->scaled > panel * PANEL ? size_min(job->scaled - panel * PANEL, PANEL) : 0;
-
-    tensor_read_f32(&job->tensor, panel * PANEL * job->in, PANEL * job->in, out);
-    for (size_t j = 0; j < job->in && scaled && job->scale != 1.0f; j++)
-        for (size_t i = 0; i < scaled; i++)
-            out[j * PANEL + i] *= job->scale;
     return GOOD;
 }
 
@@ -121,7 +108,7 @@ static enum verdict copy_part(const struct run *run, const struct pack_job *job,
         size_t count = size_min(step, size_min(total, (part + 1) * COPY_STEP) - first);
         float *out = job->form == PACK_COPY ? (float *)job->packed + first : staging;
         tensor_read_f32(&job->tensor, first, count, out);
-        enum verdict verdict = finish(run, out, count, job->scale);
+        enum verdict verdict = finish(job, out, count);
         if (verdict != GOOD)
             return verdict;
     }
@@ -137,8 +124,6 @@ static enum verdict run_part(const struct run *run, const struct pack_job *job, 
     case PACK_BYTES:
         memcpy(job->packed, job->tensor.data, job->tensor.count * tensor_type_size(job->tensor.type));
         return GOOD;
-    case PACK_EXPAND:
-        return expand_panel(job, part);
     default:
         return pack_rows(run, job, job->first_row / PANEL + part, staging);
     }
@@ -179,8 +164,7 @@ static void clear_outer_panels(const struct pack_job *job)
     size_t panel_size = PANEL * job->in;
     float *packed = job->packed;
 
-    if (job->form == PACK_COPY || job->form == PACK_SCAN || job->form == PACK_BYTES ||
-        job->form == PACK_EXPAND)
+    if (job->form == PACK_COPY || job->form == PACK_SCAN || job->form == PACK_BYTES)
         return;
     memset(packed + job->first_row / PANEL * panel_size, 0, panel_size * sizeof *packed);
     memset(packed + (job->first_row + job->out - 1) / PANEL * panel_size, 0, panel_size * sizeof *packed);
@@ -189,8 +173,7 @@ static void clear_outer_panels(const struct pack_job *job)
 clipseg_status packer_run(struct packer *packer, const struct kernels *kernels, struct pool *pool,
                           clipseg_error *error)
 {
-    struct run run = {
-        .packer = packer, .kernels = kernels, .longest = 1, .half = packer->pieces && packer->pieces->half};
+    struct run run = {.packer = packer, .kernels = kernels, .longest = 1};
     clipseg_status status = CLIPSEG_OK;
 
     run.first_task = memory_zeroed(packer->count + 1, sizeof *run.first_task);
@@ -199,7 +182,7 @@ clipseg_status packer_run(struct packer *packer, const struct kernels *kernels, 
     for (size_t i = 0; i < packer->count; i++) {
         const struct pack_job *job = &packer->jobs[i];
         run.first_task[i + 1] = run.first_task[i] + task_count(job);
-        if (job->form != PACK_COPY && job->form != PACK_BYTES && job->form != PACK_EXPAND)
+        if (job->form != PACK_COPY && job->form != PACK_BYTES)
             run.longest = size_max(run.longest, job->in);
     }
     run.staging = memory_aligned(pool_threads(pool) * run.longest * PANEL, sizeof(float));

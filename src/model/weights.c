@@ -150,6 +150,8 @@ clipseg_status weights_load(struct weights *weights, const struct checkpoint *ch
         place_all(&packer, weights, config);
         status = packer.status;
     }
+    weights->longest_half = packer.longest_half;
+    weights->has_bytes = packer.has_bytes;
     if (!status)
         status = packer_run(&packer, kernels, pool, error);
     packer_free(&packer);

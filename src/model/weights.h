@@ -37,8 +37,10 @@ struct weights {
     struct text_weights text;
     struct vision_weights vision;
     struct decoder_weights decoder;
-    float logit_scale;  /* as stored: the logarithm */
-    struct arena arena; /* holds everything but the token embedding */
+    float logit_scale;   /* as stored: the logarithm */
+    size_t longest_half; /* the most inputs of a matrix in half precision; 0: there is none */
+    bool has_bytes;      /* layers of the image tower are bytes */
+    struct arena arena;  /* holds everything but the token embedding */
 };
 
 struct pieces;

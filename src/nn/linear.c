@@ -22,24 +22,80 @@ struct job {
     struct gemm whole;
 };
 
+/* Rows [row, row + rows) and columns [column, column + columns), as far as there are any. b stays. */
+static struct gemm cut(struct gemm whole, size_t row, size_t rows, size_t column, size_t columns)
+{
+    whole.m = size_min(rows, whole.m - row);
+    whole.n = size_min(columns, whole.n - column);
+    whole.a += row * whole.a_stride;
+    whole.c += row * whole.c_stride + column;
+    if (whole.bias)
+        whole.bias += column;
+    if (whole.residual)
+        whole.residual += row * whole.c_stride + column;
+    return whole;
+}
+
 static void run_task(void *context, size_t task, size_t worker)
 {
     const struct job *job = context;
-    struct gemm part = job->whole;
-    size_t row = task % job->split.row_tasks * job->split.row_step,
-           column = task / job->split.row_tasks * job->split.column_step;
+    const struct split *split = &job->split;
+    size_t row = task % split->row_tasks * split->row_step,
+           column = task / split->row_tasks * split->column_step;
+    struct gemm part = cut(job->whole, row, split->row_step, column, split->column_step);
 
     (void)worker;
-    part.m = size_min(job->split.row_step, part.m - row);
-    part.n = size_min(job->split.column_step, part.n - column);
-    part.a += row * part.a_stride;
     part.b += column / PANEL * part.panel_stride;
-    part.c += row * part.c_stride + column;
-    if (part.bias)
-        part.bias += column;
-    if (part.residual)
-        part.residual += row * part.c_stride + column;
     job->compute->kernels->gemm(&part);
+}
+
+/* ---- weights in half precision */
+
+struct half_job {
+    struct job job;
+    const struct half_weights *weights;
+};
+
+size_t expanded_size(const struct kernels *kernels, size_t longest)
+{
+    return longest * kernels->gemm_columns;
+}
+
+/* Outputs [column, column + columns) as panels of floats. */
+static void expand(const struct half_job *half, size_t column, size_t columns, float *out)
+{
+    const struct half_weights *w = half->weights;
+    size_t stride = half->job.whole.panel_stride, count = round_up(columns, PANEL) / PANEL * stride;
+
+    half->job.compute->kernels->expand_half(count, w->panels + column / PANEL * stride, out);
+    if (column + columns <= w->scaled) {
+        for (size_t i = 0; i < count; i++)
+            out[i] *= w->scale;
+        return;
+    }
+    for (size_t i = column; i < w->scaled; i++)
+        for (size_t k = 0; k < stride; k += PANEL)
+            out[(i - column) / PANEL * stride + k + i % PANEL] *= w->scale;
+}
+
+/* As run_task; the panels of a tile are expanded where they stay in cache while the tile goes down the rows.
+ */
+static void run_half_task(void *context, size_t task, size_t worker)
+{
+    const struct half_job *half = context;
+    const struct compute *compute = half->job.compute;
+    const struct split *split = &half->job.split;
+    size_t row = task % split->row_tasks * split->row_step,
+           column = task / split->row_tasks * split->column_step, step = compute->kernels->gemm_columns;
+    size_t end = size_min(column + split->column_step, half->job.whole.n);
+    float *panels = compute->expanded + worker * compute->expanded_size;
+
+    for (; column < end; column += step) {
+        struct gemm part = cut(half->job.whole, row, split->row_step, column, size_min(step, end - column));
+        expand(half, column, part.n, panels);
+        part.b = panels;
+        compute->kernels->gemm(&part);
+    }
 }
 
 /* Tasks of about 16 million operations (150 us), at least a few per thread; rows and columns in whole tiles.
@@ -174,6 +230,10 @@ void linear_apply(const struct compute *compute, const struct linear *linear, si
         apply_bytes(compute, linear, &gemm);
         return;
     }
-    struct job job = {compute, choose_split(compute, rows, linear->out, linear->in), gemm};
-    pool_run(compute->pool, job.split.tasks, run_task, &job);
+    struct half_job job = {{compute, choose_split(compute, rows, linear->out, linear->in), gemm},
+                           &linear->half};
+    if (linear->half.panels)
+        pool_run(compute->pool, job.job.split.tasks, run_half_task, &job);
+    else
+        pool_run(compute->pool, job.job.split.tasks, run_task, &job.job);
 }

@@ -68,11 +68,16 @@ struct compute {
     struct pool *pool;
     struct stages *stages;
     struct byte_rows bytes; /* needed only for layers with weights of bytes */
-    layer_watch *watch;     /* or NULL */
+    float *expanded;        /* needed only for weights in half precision: expanded_size() for each thread */
+    size_t expanded_size;
+    layer_watch *watch; /* or NULL */
     void *watch_context;
 };
 
 void byte_rows_take(struct byte_rows *rows, struct arena *arena, size_t count, size_t widest);
+
+/* Floats that a thread needs to expand panels of layers with at most `longest` inputs. */
+size_t expanded_size(const struct kernels *kernels, size_t longest);
 
 /* The row stride for matrices of `n` columns: padded so that rows lie on cache lines and that the rows of a
  * tile do not all fall into the same set of the first-level cache. */
@@ -87,10 +92,19 @@ struct byte_weights {
     const int32_t *sum;   /* [out] */
 };
 
+/* Weights in half precision, which become floats a panel at a time. */
+struct half_weights {
+    const uint16_t *panels; /* [ceil(out / PANEL)][in][PANEL] */
+    size_t scaled;          /* the first so many outputs ... */
+    float scale;            /* ... are to be multiplied by this */
+};
+
 struct linear {
     size_t in, out;
-    const float *weight; /* packed panels: [ceil(out / PANEL)][in][PANEL]; NULL when there are bytes */
-    const float *bias;   /* [out] or NULL */
+    const float
+        *weight;       /* packed panels: [ceil(out / PANEL)][in][PANEL]; NULL when they are of another type */
+    const float *bias; /* [out] or NULL */
+    struct half_weights half;
     struct byte_weights bytes;
 };
 

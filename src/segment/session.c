@@ -23,9 +23,11 @@ static void take_workspace(clipseg_session *s, size_t side, size_t threads)
     struct arena *arena = &s->arena;
 
     vision_tower_take(&s->vision, arena, config, side, threads);
-    if (s->model->weights.vision.blocks[config->vision.layers - 1].fc1.bytes.panels)
+    if (s->model->weights.has_bytes)
         byte_rows_take(&s->compute.bytes, arena, s->vision.batch * s->vision.rows,
                        size_max(config->vision.hidden, config->vision.intermediate));
+    s->compute.expanded_size = expanded_size(s->compute.kernels, s->model->weights.longest_half);
+    s->compute.expanded = arena_take(arena, threads * s->compute.expanded_size, sizeof(float));
     text_tower_take(&s->text, arena, config, threads);
     s->ids = arena_take(arena, s->text.max_rows, sizeof *s->ids);
     s->lengths = arena_take(arena, s->text.max_sequences, sizeof *s->lengths);

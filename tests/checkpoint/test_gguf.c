@@ -1,6 +1,7 @@
 /* test_gguf.c: packed files: hostile headers get their verdict, good ones are read in place. */
 #include <string.h>
 
+#include "base/half.h"
 #include "checkpoint/gguf.h"
 #include "checkpoint/gguf_types.h"
 #include "checkpoint/list.h"

@@ -154,6 +154,33 @@ static void packing_pads_with_zeros(void)
         }
 }
 
+/* Every number of half precision, and every length. */
+static void halves_become_floats_exactly(void)
+{
+    size_t count = 0x10000;
+    uint16_t *all = (uint16_t *)(void *)guarded_bytes(count * sizeof *all);
+    float *out = guarded(count);
+    bool right = true;
+
+    for (size_t i = 0; i < count; i++)
+        all[i] = (uint16_t)i;
+    kernels.expand_half(count, all, out);
+    for (size_t i = 0; i < count; i++) {
+        int exponent = (int)(i >> 10 & 31), mantissa = (int)(i & 1023);
+        double value = exponent == 31 ? (mantissa ? NAN : INFINITY)
+                       : exponent     ? ldexp(1024 + mantissa, exponent - 25)
+                                      : ldexp(mantissa, -24);
+        right = right && (isnan(value) ? isnan(out[i]) : (double)out[i] == (i >> 15 ? -value : value));
+    }
+    CHECK(right);
+    for (size_t length = 0; length < 40; length++) {
+        float *exact = guarded(length);
+        kernels.expand_half(length, all + count - length, exact);
+        right = right && (!length || isnan(exact[length - 1]));
+    }
+    CHECK(right);
+}
+
 /* ---- rows */
 
 static void layer_norm_every_length(void)
@@ -303,6 +330,7 @@ static const struct test tests[] = {
     {"gemm_activations", gemm_activations},
     {"gemm_nan_and_infinity_pass_through", gemm_nan_and_infinity_pass_through},
     {"packing_pads_with_zeros", packing_pads_with_zeros},
+    {"halves_become_floats_exactly", halves_become_floats_exactly},
     {"layer_norm_every_length", layer_norm_every_length},
     {"softmax_every_length_and_mask", softmax_every_length_and_mask},
     {"softmax_of_large_numbers_stays_finite", softmax_of_large_numbers_stays_finite},

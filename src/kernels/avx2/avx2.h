@@ -1,4 +1,4 @@
-/* avx2.h: the kernels for AVX2 with FMA, and the few vector functions that they share. Contracts: kernels.h.
+/* avx2.h: the kernels for AVX2 with FMA and F16C, and the few vector functions that they share. Contracts: kernels.h.
  */
 #ifndef KERNELS_AVX2_AVX2_H
 #define KERNELS_AVX2_AVX2_H
@@ -11,6 +11,7 @@ quantize_rows_kernel avx2_quantize_rows;
 layer_norm_kernel avx2_layer_norm;
 softmax_kernel avx2_softmax;
 pack_rows_kernel avx2_pack_rows;
+expand_half_kernel avx2_expand_half;
 enlarge_row_kernel avx2_enlarge_row;
 normalize_row_kernel avx2_normalize_row;
 dot_bytes_kernel avx2_dot_bytes;
@@ -19,8 +20,8 @@ peak_kernel avx2_peak;
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define AVX2 __attribute__((target("avx2,fma")))
-#define AVX2_INLINE static inline __attribute__((always_inline, target("avx2,fma")))
+#define AVX2 __attribute__((target("avx2,fma,f16c")))
+#define AVX2_INLINE static inline __attribute__((always_inline, target("avx2,fma,f16c")))
 
 /* Loops over accumulator registers must disappear completely, or the compiler keeps the array in memory. */
 #if defined(__clang__)

@@ -14,6 +14,7 @@ void kernels_init_avx2(struct kernels *kernels)
     kernels->layer_norm = avx2_layer_norm;
     kernels->softmax = avx2_softmax;
     kernels->pack_rows = avx2_pack_rows;
+    kernels->expand_half = avx2_expand_half;
     kernels->enlarge_row = avx2_enlarge_row;
     kernels->normalize_row = avx2_normalize_row;
     kernels->dot_bytes = avx2_dot_bytes;

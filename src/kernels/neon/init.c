@@ -20,6 +20,7 @@ void kernels_init_neon(struct kernels *kernels)
     kernels->layer_norm = neon_layer_norm;
     kernels->softmax = neon_softmax;
     kernels->pack_rows = neon_pack_rows;
+    kernels->expand_half = neon_expand_half;
     kernels->enlarge_row = neon_enlarge_row;
     kernels->normalize_row = neon_normalize_row;
     kernels->dot_bytes = neon_dot_bytes;

@@ -12,6 +12,7 @@ quantize_rows_kernel neon_quantize_rows;
 layer_norm_kernel neon_layer_norm;
 softmax_kernel neon_softmax;
 pack_rows_kernel neon_pack_rows;
+expand_half_kernel neon_expand_half;
 enlarge_row_kernel neon_enlarge_row;
 normalize_row_kernel neon_normalize_row;
 dot_bytes_kernel neon_dot_bytes;

@@ -12,6 +12,7 @@ layer_norm_kernel scalar_layer_norm;
 softmax_kernel scalar_softmax;
 pack_rows_kernel scalar_pack_rows;
 pack_columns_kernel scalar_pack_columns;
+expand_half_kernel scalar_expand_half;
 enlarge_row_kernel scalar_enlarge_row;
 normalize_row_kernel scalar_normalize_row;
 dot_bytes_kernel scalar_dot_bytes;
