@@ -33,6 +33,10 @@ clipseg_status file_map_list(struct file_map *map, const char *path, size_t limi
 
 #define FILE_LIST_LIMIT ((size_t)1 << 30)
 
+/* These bytes will not be needed again soon: their pages no longer count for this process and are read from
+ * the file if they are needed after all. Nothing happens to what is not within a mapped file. */
+void file_map_drop(const struct file_map *map, const unsigned char *data, size_t size);
+
 void file_map_close(struct file_map *map);
 
 /* ---- file_write.c */

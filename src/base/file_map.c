@@ -1,6 +1,7 @@
 /* file_map.c: files and streams for reading, whole. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -114,6 +115,18 @@ clipseg_status file_map_list(struct file_map *map, const char *path, size_t limi
     if (descriptor >= 0)
         close(descriptor);
     return file_map_open(map, path, error);
+}
+
+void file_map_drop(const struct file_map *map, const unsigned char *data, size_t size)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+    if (!map->mapped || data < map->data || size > map->size || (size_t)(data - map->data) > map->size - size)
+        return;
+    size_t first = ((size_t)(data - map->data) + page - 1) / page * page;
+    size_t end = ((size_t)(data - map->data) + size) / page * page; /* pages that others share stay */
+    if (first < end)
+        madvise((void *)(uintptr_t)(map->data + first), end - first, MADV_DONTNEED);
 }
 
 void file_map_close(struct file_map *map)

@@ -13,8 +13,9 @@
 struct run {
     const struct packer *packer;
     const struct kernels *kernels;
-    size_t *first_task; /* [jobs + 1] */
-    float *staging;     /* [threads][PANEL + 1][longest]: rows of a panel, then one tensor row */
+    size_t *first_task;  /* [jobs + 1] */
+    atomic_size_t *left; /* [jobs] tasks that are not done yet */
+    float *staging;      /* [threads][PANEL + 1][longest]: rows of a panel, then one tensor row */
     size_t longest;
     atomic_size_t broken; /* 1 + the number of a job whose tensor is not finite; 0: none */
     atomic_size_t large;  /* the same for one that does not fit into half precision */
@@ -138,6 +139,15 @@ static size_t task_count(const struct pack_job *job)
     return (job->first_row + job->out + PANEL - 1) / PANEL - job->first_row / PANEL;
 }
 
+/* The checkpoint and its packed form need not both be in memory. */
+static void drop_source(const struct checkpoint *checkpoint, const struct tensor *tensor)
+{
+    if (tensor->strided)
+        return;
+    for (size_t i = 0; i < checkpoint->map_count; i++)
+        file_map_drop(&checkpoint->maps[i], tensor->data, tensor->count * tensor_type_size(tensor->type));
+}
+
 static void run_task(void *context, size_t task, size_t worker)
 {
     struct run *run = context;
@@ -156,6 +166,8 @@ static void run_task(void *context, size_t task, size_t worker)
     enum verdict verdict = run_part(run, job, part, staging);
     if (verdict != GOOD)
         atomic_store(verdict == BROKEN ? &run->broken : &run->large, low + 1);
+    if (atomic_fetch_sub(&run->left[low], 1) == 1)
+        drop_source(run->packer->checkpoint, &job->tensor);
 }
 
 /* The first and the last panel of a matrix may be filled in part, or by two tensors: they start at zero. */
@@ -177,11 +189,16 @@ clipseg_status packer_run(struct packer *packer, const struct kernels *kernels, 
     clipseg_status status = CLIPSEG_OK;
 
     run.first_task = memory_zeroed(packer->count + 1, sizeof *run.first_task);
-    if (!run.first_task)
+    run.left = memory_zeroed(packer->count + 1, sizeof *run.left);
+    if (!run.first_task || !run.left) {
+        free(run.first_task);
+        free(run.left);
         return error_memory(error);
+    }
     for (size_t i = 0; i < packer->count; i++) {
         const struct pack_job *job = &packer->jobs[i];
         run.first_task[i + 1] = run.first_task[i] + task_count(job);
+        atomic_init(&run.left[i], task_count(job));
         if (job->form != PACK_COPY && job->form != PACK_BYTES)
             run.longest = size_max(run.longest, job->in);
     }
@@ -207,5 +224,6 @@ clipseg_status packer_run(struct packer *packer, const struct kernels *kernels, 
     }
     free(run.staging);
     free(run.first_task);
+    free(run.left);
     return status;
 }

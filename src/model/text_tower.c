@@ -3,7 +3,8 @@
  *     ids -> token embedding + position embedding -> layers x [norm, causal attention, norm, MLP] -> norm
  *         -> the row of the end token -> projection
  *
- * The tower is causal and only one row is read, so each prompt stops at its end token. */
+ * The tower is causal and only one row is read, so each prompt stops at its end token, and the last layer
+ * computes that row alone once attention is done. */
 #include "model/text_tower.h"
 
 #include <string.h>
@@ -22,6 +23,7 @@ void text_tower_take(struct text_tower *tower, struct arena *arena, const struct
     tower->hidden = arena_take(arena, tower->max_rows * tower->block.hidden_stride, sizeof(float));
     tower->pooled = arena_take(arena, tower->max_sequences * tower->block.hidden_stride, sizeof(float));
     tower->starts = arena_take(arena, tower->max_sequences + 1, sizeof(size_t));
+    tower->ends = arena_take(arena, tower->max_sequences, sizeof(size_t));
 }
 
 size_t text_tower_length(const struct config *config, const int32_t *ids, size_t count)
@@ -76,18 +78,22 @@ void text_tower_apply(struct text_tower *tower, const struct clipseg_model *mode
     tower->starts[0] = 0;
     for (size_t i = 0; i < sequences; i++) {
         tower->starts[i + 1] = tower->starts[i] + lengths[i];
+        tower->ends[i] = tower->starts[i + 1] - 1;
         attention.length = size_max(attention.length, lengths[i]);
     }
-    size_t rows = tower->starts[sequences];
+    size_t rows = tower->starts[sequences], last = config->text.layers - 1;
     embed_tokens(tower, w, ids, hidden, sequences);
     observe(tower, 0, rows);
-    for (size_t i = 0; i < config->text.layers; i++) {
+    for (size_t i = 0; i < last; i++) {
         block_apply_pre_norm(compute, &w->blocks[i], attention, &tower->block, rows, tower->hidden);
         observe(tower, i + 1, rows);
     }
-    for (size_t i = 0; i < sequences; i++)
-        memcpy(tower->pooled + i * stride, tower->hidden + (tower->starts[i + 1] - 1) * stride,
-               hidden * sizeof(float));
+    block_apply_pre_norm_picked(compute, &w->blocks[last], attention, &tower->block, rows, tower->ends,
+                                tower->hidden, tower->pooled);
+    if (tower->observer) { /* wants all rows of the last layer too */
+        block_apply_pre_norm(compute, &w->blocks[last], attention, &tower->block, rows, tower->hidden);
+        observe(tower, last + 1, rows);
+    }
     layer_norm_apply(compute, &w->final_norm, sequences, tower->pooled, stride, tower->pooled, stride);
     linear_apply(compute, &w->projection, sequences, tower->pooled, stride, GEMM_NONE, NULL, embeddings,
                  config->projection);

@@ -12,6 +12,7 @@ struct text_tower {
     float *hidden, *pooled;
     struct block_scratch block;
     size_t *starts; /* [max_sequences + 1] */
+    size_t *ends;   /* [max_sequences] rows of the end tokens */
     layer_observer *observer;
     void *observer_context;
 };

@@ -162,16 +162,20 @@ static void finish(struct vision_tower *tower, const struct clipseg_model *model
     const struct vision_weights *w = &model->weights.vision;
     struct attention attention = attention_over(tower, model, count);
     size_t stride = tower->block.hidden_stride, last = model->config.vision.layers - 1;
+    size_t class_tokens[VISION_MOST_PICTURES];
 
+    for (size_t i = 0; i < count; i++)
+        class_tokens[i] = i * tower->rows;
     for (size_t i = first; i < last; i++)
         block_apply_pre_norm(compute, &w->blocks[i], attention, &tower->block, count * tower->rows,
                              tower->hidden);
+    attention.queries = 1;
     if (first <= last)
-        block_apply_pre_norm_first(compute, &w->blocks[last], attention, &tower->block, tower->hidden,
-                                   tower->pooled);
+        block_apply_pre_norm_picked(compute, &w->blocks[last], attention, &tower->block, count * tower->rows,
+                                    class_tokens, tower->hidden, tower->pooled);
     else
         for (size_t i = 0; i < count; i++)
-            memcpy(tower->pooled + i * stride, tower->hidden + i * tower->rows * stride,
+            memcpy(tower->pooled + i * stride, tower->hidden + class_tokens[i] * stride,
                    stride * sizeof(float));
     layer_norm_apply(compute, &w->post_norm, count, tower->pooled, stride, tower->pooled, stride);
     linear_apply(compute, &w->projection, count, tower->pooled, stride, GEMM_NONE, NULL, embeddings,

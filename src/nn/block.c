@@ -63,25 +63,24 @@ void block_apply_pre_norm(const struct compute *compute, const struct block *blo
     mlp(compute, block, s, rows, s->normed, x);
 }
 
-void block_apply_pre_norm_first(const struct compute *compute, const struct block *block,
-                                struct attention attention, const struct block_scratch *s, const float *x,
-                                float *out)
+void block_apply_pre_norm_picked(const struct compute *compute, const struct block *block,
+                                 struct attention attention, const struct block_scratch *s, size_t rows,
+                                 const size_t *picked, const float *x, float *out)
 {
-    size_t length = attention.length, count = attention.sequences, bytes = block->norm1.size * sizeof *out;
+    size_t count = attention.sequences, bytes = block->norm1.size * sizeof *out;
 
     attention.keys = s->keys;
     attention.values = s->values;
     attention.scores = s->scores;
-    attention.queries = 1;
-    normalize(compute, &block->norm1, s, count * length, x, s->normed);
+    normalize(compute, &block->norm1, s, rows, x, s->normed);
     stage_enter(compute->stages, STAGE_QKV);
-    linear_apply(compute, &block->qkv, count * length, s->normed, s->hidden_stride, GEMM_NONE, NULL, s->qkv,
+    linear_apply(compute, &block->qkv, rows, s->normed, s->hidden_stride, GEMM_NONE, NULL, s->qkv,
                  s->qkv_stride);
     stage_enter(compute->stages, STAGE_ATTENTION);
     attention_apply(compute, &attention, s->qkv, s->qkv_stride, s->attended, s->hidden_stride);
     for (size_t i = 0; i < count; i++) { /* one row each from here on */
-        memcpy(out + i * s->hidden_stride, x + i * length * s->hidden_stride, bytes);
-        memmove(s->attended + i * s->hidden_stride, s->attended + i * length * s->hidden_stride, bytes);
+        memcpy(out + i * s->hidden_stride, x + picked[i] * s->hidden_stride, bytes);
+        memmove(s->attended + i * s->hidden_stride, s->attended + picked[i] * s->hidden_stride, bytes);
     }
     stage_enter(compute->stages, STAGE_PROJECTION);
     linear_apply(compute, &block->projection, count, s->attended, s->hidden_stride, GEMM_NONE, out, out,

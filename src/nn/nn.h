@@ -171,12 +171,13 @@ void block_apply_pre_norm(const struct compute *compute, const struct block *blo
                           struct attention attention, const struct block_scratch *scratch, size_t rows,
                           float *x);
 
-/* The same for the first row of every sequence alone, all of `attention.length`: what a last layer has to do
- * when nothing but the class token is read. x: [sequences * length, hidden], unchanged; out: [sequences,
- * hidden], both with scratch->hidden_stride. */
-void block_apply_pre_norm_first(const struct compute *compute, const struct block *block,
-                                struct attention attention, const struct block_scratch *scratch,
-                                const float *x, float *out);
+/* The same for one row of every sequence: what a last layer has to do when nothing but the class token or the
+ * end token is read. picked: [attention.sequences] their rows, ascending; attention.queries may leave out
+ * those that are not picked. x: [rows, hidden], unchanged; out: [sequences, hidden], both with
+ * scratch->hidden_stride. */
+void block_apply_pre_norm_picked(const struct compute *compute, const struct block *block,
+                                 struct attention attention, const struct block_scratch *scratch, size_t rows,
+                                 const size_t *picked, const float *x, float *out);
 
 /* The decoder's order: x = norm1(x + attention(x)); x = norm2(x + mlp(x)). */
 void block_apply_post_norm(const struct compute *compute, const struct block *block,
