@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "segment/refine/evidence.h"
+#include "segment/refine/islands.h"
 #include "segment/refine/labels.h"
 #include "segment/session.h"
 #include "tests/test.h"
@@ -691,6 +692,38 @@ static void label_maps_have_neither_gaps_nor_overlaps(void)
     wash(&s);
 }
 
+/* The model's own map: label 1 left of column 20, else 2, and a cell of 3 in the upper right. */
+static uint16_t own_label(const void *context, size_t x, size_t y)
+{
+    (void)context;
+    if (x >= 32 && x < 36 && y >= 4 && y < 8)
+        return 3;
+    return x < 20 ? 1 : 2;
+}
+
+static void crumbs_of_label_maps_join_their_surroundings(void)
+{
+    enum { WIDTH = 40, HEIGHT = 30 };
+    uint16_t labels[WIDTH * HEIGHT], expected[WIDTH * HEIGHT];
+
+    for (size_t i = 0; i < WIDTH * HEIGHT; i++) /* the border has moved by two pixels */
+        expected[i] = i % WIDTH < 22 ? 1 : 2;
+    for (size_t y = 5; y < 8; y++) /* what the model has seen stays, however small */
+        for (size_t x = 33; x < 36; x++)
+            expected[y * WIDTH + x] = 3;
+    memcpy(labels, expected, sizeof labels);
+    labels[10 * WIDTH + 5] = 2;
+    labels[10 * WIDTH + 6] = labels[11 * WIDTH + 6] = 2;
+    labels[29 * WIDTH + 39] = 1;
+    for (size_t y = 15; y < 20; y++) /* on the border, with more of its rim on the right */
+        labels[y * WIDTH + 22] = labels[y * WIDTH + 23] = 3;
+    CHECK(!islands_join(labels, WIDTH, HEIGHT, 16.0, own_label, NULL, NULL));
+    CHECK(!memcmp(labels, expected, sizeof labels));
+    for (size_t i = 0; i < WIDTH; i++) /* alone: there is nothing to join */
+        labels[i] = 9;
+    CHECK(!islands_join(labels, WIDTH, 1, 1000.0, own_label, NULL, NULL) && labels[0] == 9);
+}
+
 static const struct test tests[] = {
     {"borders_follow_the_photograph", borders_follow_the_photograph},
     {"best_is_no_worse_than_fast", best_is_no_worse_than_fast},
@@ -716,6 +749,7 @@ static const struct test tests[] = {
     {"every_instruction_set_gives_nearly_the_same", every_instruction_set_gives_nearly_the_same},
     {"masks_of_a_session_are_refined", masks_of_a_session_are_refined},
     {"label_maps_have_neither_gaps_nor_overlaps", label_maps_have_neither_gaps_nor_overlaps},
+    {"crumbs_of_label_maps_join_their_surroundings", crumbs_of_label_maps_join_their_surroundings},
 };
 
 int main(void)

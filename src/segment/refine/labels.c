@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "segment/refine/islands.h"
 
 #define CERTAIN 30.0f   /* a logit that nothing exceeds */
 #define UNCLAIMED 0.01f /* less coverage than this is nobody's pixel */
@@ -96,17 +97,31 @@ static bool find_margin(struct label_margins *m, uint16_t label)
     return wins;
 }
 
-static void claim_rest(const struct label_margins *m, const clipseg_image *image, struct label_map *map)
+/* What the model itself says about a pixel. */
+struct own_map {
+    const struct label_margins *margins;
+    const clipseg_image *image;
+};
+
+static uint16_t own_label(const void *context, size_t x, size_t y)
 {
+    const struct own_map *own = context;
+    const struct label_margins *m = own->margins;
+    size_t cell = y * m->side / own->image->height * m->side + x * m->side / own->image->width;
+    bool found = m->numbers[cell * MARGIN_PLACES] && m->logits[cell * MARGIN_PLACES] > m->background[cell];
+
+    return found ? m->numbers[cell * MARGIN_PLACES] : LABEL_NONE;
+}
+
+static void claim_rest(const struct own_map *own, struct label_map *map)
+{
+    const clipseg_image *image = own->image;
+
     for (size_t y = 0; y < image->height; y++)
         for (size_t x = 0; x < image->width; x++) {
             size_t pixel = y * image->width + x;
-            if (map->best[pixel] >= UNCLAIMED)
-                continue;
-            size_t cell = y * m->side / image->height * m->side + x * m->side / image->width;
-            bool found =
-                m->numbers[cell * MARGIN_PLACES] && m->logits[cell * MARGIN_PLACES] > m->background[cell];
-            map->labels[pixel] = found ? m->numbers[cell * MARGIN_PLACES] : LABEL_NONE;
+            if (map->best[pixel] < UNCLAIMED)
+                map->labels[pixel] = own_label(own, x, y);
         }
 }
 
@@ -114,6 +129,8 @@ clipseg_status label_margins_refine(struct label_margins *margins, struct clipse
                                     struct label_map *map, float *soft, clipseg_error *error)
 {
     const struct refined out = {.soft = soft};
+    const clipseg_image *image = refiner->image;
+    const struct own_map own = {margins, image};
     clipseg_status status = CLIPSEG_OK;
 
     for (size_t label = LABEL_NONE; !status && label <= margins->labels; label++) {
@@ -127,9 +144,11 @@ clipseg_status label_margins_refine(struct label_margins *margins, struct clipse
         else
             label_map_add(map, (uint16_t)label, soft);
     }
-    if (!status)
-        claim_rest(margins, refiner->image, map);
-    return status;
+    if (status)
+        return status;
+    claim_rest(&own, map);
+    double cell = (double)(image->width * image->height) / (double)(margins->side * margins->side);
+    return islands_join(map->labels, image->width, image->height, cell, own_label, &own, error);
 }
 
 void label_margins_free(struct label_margins *margins)
