@@ -25,6 +25,11 @@ void *arena_take(struct arena *arena, size_t count, size_t size)
     return arena->block + start;
 }
 
+void arena_go_to(struct arena *arena, size_t used)
+{
+    arena->used = used;
+}
+
 bool arena_allocate(struct arena *arena)
 {
     if (arena->overflow)

@@ -21,6 +21,10 @@ struct arena {
  * planned is a programmer's mistake (assert). */
 void *arena_take(struct arena *arena, size_t count, size_t size);
 
+/* For memory that two users need at different times: note arena->used, let the one take its own, go back to
+ * what was noted, let the other take its own, and go on behind the larger of both. */
+void arena_go_to(struct arena *arena, size_t used);
+
 /* Allocate `peak` bytes for an arena that has been planned; false when memory is out or a size overflowed. */
 bool arena_allocate(struct arena *arena);
 

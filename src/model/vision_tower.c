@@ -13,25 +13,27 @@
 /* Rows at which the matrix products have reached their speed. */
 #define ENOUGH_ROWS 480
 
-void vision_tower_take(struct vision_tower *tower, struct arena *arena, const struct config *config,
-                       size_t side, size_t threads)
+size_t vision_tower_take(struct vision_tower *tower, struct arena *arena, const struct config *config,
+                         size_t side, size_t threads)
 {
     const struct tower_config *vision = &config->vision;
-    size_t inputs = 3 * config->patch * config->patch;
+    size_t inputs = 3 * config->patch * config->patch, stride = matrix_stride(vision->hidden);
 
     tower->side = side;
     tower->grid = side / config->patch;
     tower->rows = 1 + tower->grid * tower->grid;
     tower->batch = size_min((ENOUGH_ROWS + tower->rows - 1) / tower->rows, VISION_MOST_PICTURES);
     size_t rows = tower->batch * tower->rows;
-    block_scratch_take(&tower->block, arena, rows, vision->hidden, vision->intermediate, vision->heads,
-                       tower->batch, tower->rows, threads);
-    tower->position = arena_take(arena, tower->rows * tower->block.hidden_stride, sizeof(float));
+    tower->position = arena_take(arena, tower->rows * stride, sizeof(float));
     tower->pixels = arena_take(arena, tower->batch * 3 * side * side, sizeof(float));
+    tower->hidden = arena_take(arena, rows * stride, sizeof(float));
+    size_t temporary = arena->used;
+    tower->pooled = arena_take(arena, tower->batch * stride, sizeof(float));
     tower->patches =
         arena_take(arena, tower->batch * tower->grid * tower->grid * matrix_stride(inputs), sizeof(float));
-    tower->hidden = arena_take(arena, rows * tower->block.hidden_stride, sizeof(float));
-    tower->pooled = arena_take(arena, tower->batch * tower->block.hidden_stride, sizeof(float));
+    block_scratch_take(&tower->block, arena, rows, vision->hidden, vision->intermediate, vision->heads,
+                       tower->batch, tower->rows, threads);
+    return temporary;
 }
 
 void vision_tower_prepare(struct vision_tower *tower, const struct clipseg_model *model)

@@ -21,9 +21,10 @@ struct vision_tower {
 };
 
 /* Plan or take the workspace for inputs of side * side pixels. Small inputs go through the tower several at
- * once, so that its matrix products are large enough to run at full speed. */
-void vision_tower_take(struct vision_tower *tower, struct arena *arena, const struct config *config,
-                       size_t side, size_t threads);
+ * once, so that its matrix products are large enough to run at full speed. Returns the place in the arena
+ * from which on nothing is kept between passes. */
+size_t vision_tower_take(struct vision_tower *tower, struct arena *arena, const struct config *config,
+                         size_t side, size_t threads);
 
 /* Once after taking: interpolate the position embeddings. */
 void vision_tower_prepare(struct vision_tower *tower, const struct clipseg_model *model);

@@ -22,13 +22,22 @@ static void take_workspace(clipseg_session *s, size_t side, size_t threads)
     const struct config *config = &s->model->config;
     struct arena *arena = &s->arena;
 
-    vision_tower_take(&s->vision, arena, config, side, threads);
+    /* The towers and the decoder never run at the same time. */
+    size_t temporary = vision_tower_take(&s->vision, arena, config, side, threads), end = arena->used;
+    arena_go_to(arena, temporary);
+    text_tower_take(&s->text, arena, config, threads);
+    end = size_max(end, arena->used);
+    if (config->has_decoder) {
+        arena_go_to(arena, temporary);
+        decoder_take(&s->decoder, arena, config, s->vision.grid, threads);
+        end = size_max(end, arena->used);
+    }
+    arena_go_to(arena, end);
     if (s->model->weights.has_bytes)
         byte_rows_take(&s->compute.bytes, arena, s->vision.batch * s->vision.rows,
                        size_max(config->vision.hidden, config->vision.intermediate));
     s->compute.expanded_size = expanded_size(s->compute.kernels, s->model->weights.longest_half);
     s->compute.expanded = arena_take(arena, threads * s->compute.expanded_size, sizeof(float));
-    text_tower_take(&s->text, arena, config, threads);
     s->ids = arena_take(arena, s->text.max_rows, sizeof *s->ids);
     s->lengths = arena_take(arena, s->text.max_sequences, sizeof *s->lengths);
     s->pending = arena_take(arena, s->text.max_sequences, sizeof *s->pending);
@@ -37,7 +46,6 @@ static void take_workspace(clipseg_session *s, size_t side, size_t threads)
     s->picture_embedding = arena_take(arena, config->projection, sizeof(float));
     if (!config->has_decoder)
         return;
-    decoder_take(&s->decoder, arena, config, s->vision.grid, threads);
     s->reduced = arena_take(arena, config->extract_count * s->vision.rows * s->decoder.stride, sizeof(float));
     s->embeddings = arena_take(arena, DECODER_BATCH * config->projection, sizeof(float));
     s->logits = arena_take(arena, DECODER_BATCH * s->decoder.side * s->decoder.side, sizeof(float));
