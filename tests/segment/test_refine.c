@@ -525,6 +525,13 @@ static void nan_is_not_found_and_infinities_are_certain(void)
     m = refine(&s, CLIPSEG_REFINE_FAST, 0.5f, 2);
     CHECK(m.refined[0] < 0.5f && m.alpha[0] == 0);
     forget(&m);
+    for (size_t i = 0; i < SIDE * SIDE; i++)
+        s.logits[i] = INFINITY;
+    for (int mode = CLIPSEG_REFINE_OFF; mode <= CLIPSEG_REFINE_FAST; mode++) { /* to the last corner */
+        m = refine(&s, (clipseg_refine)mode, 0.5f, 2);
+        CHECK(m.refined[0] > 0.99f && m.refined[600 * 450 - 1] > 0.99f && m.alpha[600 * 450 - 1] == 255);
+        forget(&m);
+    }
     wash(&s);
 }
 

@@ -186,10 +186,8 @@ clipseg_status refiner_mask(struct clipseg_refiner *r, const float *logits, floa
     struct composer composer;
     clipseg_status status;
 
-    if (r->options.mode == CLIPSEG_REFINE_OFF)
-        return compose_plain(r, logits, threshold, out, error);
     evidence_clean(logits, r->side * r->side, r->clean);
-    if (!(threshold > 0.0f && threshold < 1.0f))
+    if (r->options.mode == CLIPSEG_REFINE_OFF || !(threshold > 0.0f && threshold < 1.0f))
         return compose_plain(r, r->clean, threshold, out, error);
     float shift = logf(threshold / (1.0f - threshold));
     if (!has_border(r->clean, r->side * r->side, shift) || !solve(r, shift))
