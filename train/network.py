@@ -27,7 +27,7 @@ def configuration(vocabulary):
 def create(vocabulary, seed=1):
     """Sensible initial values: transformers' default decoder answers with logits hundreds wide."""
     torch.manual_seed(seed)
-    model = CLIPSegForImageSegmentation._from_config(configuration(vocabulary), attn_implementation="eager")
+    model = CLIPSegForImageSegmentation._from_config(configuration(vocabulary), attn_implementation="sdpa")
     for name, p in model.named_parameters():
         if p.ndim >= 2 and "embedding" not in name and "transposed" not in name:
             nn.init.normal_(p, std=(p.shape[1]) ** -0.5 * (0.5 if "out_proj" in name or "fc2" in name else 1.0))

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 import backgrounds
+import variation
 import world
 
 
@@ -36,6 +37,7 @@ class World:
         for i, t in enumerate(things):
             self.similar.setdefault(t.subgroup, []).append(i)
         self.photos = backgrounds.photographs()
+        self.varied = False  # training alters the drawings (variation.py), evaluation does not
 
     def styles(self, thing, unseen=False):
         """The styles to draw a thing in: those known to training, or only the held-out one."""
@@ -71,9 +73,12 @@ def place(rng, canvas, owner, number, sprite, size, angle, centre):
         m[:, :2] /= factor
         sprite = small
     drawn = cv2.warpAffine(sprite, m, (side, side), flags=cv2.INTER_LINEAR)
+    x, y, width, height = cv2.boundingRect(drawn[..., 3])
+    part = np.s_[y:y + height, x:x + width]
+    drawn = drawn[part]
     alpha = drawn[..., 3:].astype(np.float32) / 255
-    np.copyto(canvas, canvas * (1 - alpha) + drawn[..., :3] * alpha)
-    owner[drawn[..., 3] > 127] = number
+    canvas[part] = canvas[part] * (1 - alpha) + drawn[..., :3] * alpha
+    owner[part][drawn[..., 3] > 127] = number
 
 
 def draw_instance(rng, w, instance, canvas, owner, number, size, centre, plain=False):
@@ -84,6 +89,8 @@ def draw_instance(rng, w, instance, canvas, owner, number, size, centre, plain=F
         sprite = sprite.copy()
         gain = rng.uniform(0.75, 1.2) * rng.uniform(0.9, 1.1, 3)
         sprite[..., :3] = np.clip(sprite[..., :3] * gain, 0, 255)
+    if w.varied:
+        sprite = variation.vary(rng, sprite, hues=not instance.colour)
     if rng.random() < 0.5:
         sprite = np.ascontiguousarray(sprite[:, ::-1])
     angle = 0.0 if rng.random() < 0.3 else rng.normal(0, 25)

@@ -8,7 +8,7 @@ Stages, each with its own budget of minutes (of computing, kept across restarts)
   3. masks on full scenes (192 pixels)
 Stages 2 and 3 go on with the contrastive loss, ask for visual prompts, and carry that loss into the scenes in two forms:
 every token of the image tower against the texts of its own scene (dense), and the mean of the tokens that show a thing
-against all texts of the batch (regions). The learning rate of each stage falls at its end.
+against all texts of the batch (regions). The learning rate falls at the end of the last stage.
 --start begins with the weights of a finished model, for example models/demo: with --minutes 0 0 120 it trains that one on.
 WORK_DIR holds sprites.npz and model/ (tokenizer files); state.pt, log.txt and the averaged weights go there too.
 """
@@ -24,6 +24,7 @@ from safetensors.torch import load_file
 from transformers import CLIPTokenizer
 
 import batches
+import muon
 import network
 import scenes
 import sprites
@@ -47,6 +48,7 @@ class Trainer:
     def __init__(self, args):
         things, keywords = sprites.load_world(args.sources)
         self.w = scenes.World(things, keywords, np.load(f"{args.work}/sprites.npz")["sprites"])
+        self.w.varied = True
         self.tokenizer = CLIPTokenizer.from_pretrained(f"{args.work}/model")
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.bfloat16 = has_bfloat16()
@@ -57,26 +59,31 @@ class Trainer:
         self.average = copy.deepcopy(self.model)
         self.known = {}
         self.work, self.minutes = args.work, args.minutes
-        self.optimizer = torch.optim.AdamW(self.groups(), lr=1e-3, betas=(0.9, 0.98))
+        self.optimizers = self.two_optimizers()
         self.stage, self.spent, self.step = 0, 0.0, 0
         if os.path.exists(f"{self.work}/state.pt"):
             self.load()
 
-    def groups(self):
-        matrices = [p for p in self.model.parameters() if p.ndim >= 2]
-        others = [p for p in self.model.parameters() if p.ndim < 2]
-        return [{"params": matrices, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}]
+    def two_optimizers(self):
+        """Muon for what multiplies vectors; AdamW for embeddings, convolutions, biases and scales."""
+        matrices = {n: p for n, p in self.model.named_parameters() if p.ndim == 2 and "embedding" not in n}
+        others = [p for n, p in self.model.named_parameters() if n not in matrices]
+        decayed, free = [p for p in others if p.ndim >= 2], [p for p in others if p.ndim < 2]
+        return [muon.Muon(list(matrices.values()), lr=1e-3, weight_decay=0.05),
+                torch.optim.AdamW([{"params": decayed, "weight_decay": 0.05}, {"params": free, "weight_decay": 0.0}],
+                                  lr=1e-3, betas=(0.9, 0.98))]
 
     def load(self):
         state = torch.load(f"{self.work}/state.pt", weights_only=True)
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, kept in zip(self.optimizers, state["optimizers"]):
+            optimizer.load_state_dict(kept)
         self.stage, self.spent, self.step = state["stage"], state["spent"], state["step"]
 
     def save(self):
         state = {"model": self.model.state_dict(), "average": self.average.state_dict(),
-                 "optimizer": self.optimizer.state_dict(), "stage": self.stage, "spent": self.spent,
+                 "optimizers": [o.state_dict() for o in self.optimizers], "stage": self.stage, "spent": self.spent,
                  "step": self.step}
         torch.save(state, f"{self.work}/state.part")
         os.replace(f"{self.work}/state.part", f"{self.work}/state.pt")
@@ -179,8 +186,9 @@ class Trainer:
                       "right": right}
 
     def rate(self, stage, fraction):
-        """Warm up over the first 2 %, hold, fall to nothing over the last 40 %."""
-        shape = min(1.0, fraction / 0.02) if fraction < 0.6 else max(0.02, 1 - (fraction - 0.6) / 0.4)
+        """Warm up over the first 2 %, hold; the last stage falls to nothing over its last 40 %."""
+        last = stage == len(self.minutes) - 1
+        shape = max(0.02, 1 - (fraction - 0.6) / 0.4) if last and fraction > 0.6 else min(1.0, fraction / 0.02)
         return PEAK_RATE[stage] * shape
 
     def batches_of(self, stage):
@@ -194,14 +202,15 @@ class Trainer:
         data, function = self.batches_of(self.stage)
         budget, last, saved, sums, count = self.minutes[self.stage] * 60, time.time(), time.time(), {}, 0
         for batch in data:
-            for group in self.optimizer.param_groups:
+            for group in self.optimizers[0].param_groups + self.optimizers[1].param_groups:
                 group["lr"] = self.rate(self.stage, self.spent / budget)
             with torch.autocast(self.device, torch.bfloat16, enabled=self.bfloat16):
                 loss, parts = function(batch)
-            self.optimizer.zero_grad(set_to_none=True)
+            self.model.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-            self.optimizer.step()
+            for optimizer in self.optimizers:
+                optimizer.step()
             self.step += 1
             keep = min(AVERAGE, self.step / (self.step + 10))
             with torch.no_grad():
