@@ -1,4 +1,5 @@
-/* avx2.h: the kernels for AVX2 with FMA and F16C, and the few vector functions that they share. Contracts: kernels.h.
+/* avx2.h: the kernels for AVX2 with FMA and F16C, and the few vector functions that they share. Contracts:
+ * kernels.h.
  */
 #ifndef KERNELS_AVX2_AVX2_H
 #define KERNELS_AVX2_AVX2_H
