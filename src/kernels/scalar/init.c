@@ -14,6 +14,7 @@ void kernels_init_scalar(struct kernels *kernels)
         .softmax = scalar_softmax,
         .pack_rows = scalar_pack_rows,
         .pack_columns = scalar_pack_columns,
+        .expand_half = scalar_expand_half,
         .enlarge_row = scalar_enlarge_row,
         .normalize_row = scalar_normalize_row,
         .dot_bytes = scalar_dot_bytes,
