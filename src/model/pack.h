@@ -99,7 +99,7 @@ void packed_note(struct packer *packer, const char *name, size_t rank, const siz
                  const float *data, const struct tensor *tensor);
 /* The matrix noted last has its first outputs multiplied already. */
 void packed_note_scale(struct packer *packer, size_t scaled, float scale);
-/* Is this tensor (name: without prefix) rounded to half precision? */
+/* Is this tensor rounded to half precision? name: with or without prefix. */
 bool packed_rounds(const struct packer *packer, const char *name, bool matrix);
 void pieces_free(struct pieces *pieces);
 

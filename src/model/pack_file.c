@@ -20,11 +20,6 @@ static int byte_layer(const char *name)
     return place ? atoi(place + sizeof layers - 1) : -1;
 }
 
-static bool in_byte_layer(const char *name)
-{
-    return byte_layer(name) >= 0;
-}
-
 /* In files of bytes the decoder stays as it is: it is small, and what it rounds is seen. */
 static enum tensor_type type_in_file(const char *name, bool matrix, enum tensor_type type)
 {
@@ -117,7 +112,7 @@ void packed_find_matrix(struct packer *packer, const char *name, size_t scaled, 
 
     snprintf(full, sizeof full, "%s%s", packer->prefix, name);
     const struct tensor *tensor = checkpoint_find(packer->checkpoint, full);
-    if (tensor && tensor->type == TENSOR_I8 && in_byte_layer(full)) {
+    if (tensor && tensor->type == TENSOR_I8 && byte_layer(full) >= 0) {
         find_bytes(packer, name, linear);
         return;
     }

@@ -16,10 +16,22 @@ struct split {
     size_t row_step, column_step, row_tasks, tasks;
 };
 
+/* The corner of a task's part of the product. */
+struct corner {
+    size_t row, column;
+};
+
+static struct corner corner_of(const struct split *split, size_t task)
+{
+    return (struct corner){task % split->row_tasks * split->row_step,
+                           task / split->row_tasks * split->column_step};
+}
+
 struct job {
     const struct compute *compute;
     struct split split;
     struct gemm whole;
+    const struct half_weights *half; /* read by run_half_task alone */
 };
 
 /* Rows [row, row + rows) and columns [column, column + columns), as far as there are any. b stays. */
@@ -39,22 +51,15 @@ static struct gemm cut(struct gemm whole, size_t row, size_t rows, size_t column
 static void run_task(void *context, size_t task, size_t worker)
 {
     const struct job *job = context;
-    const struct split *split = &job->split;
-    size_t row = task % split->row_tasks * split->row_step,
-           column = task / split->row_tasks * split->column_step;
-    struct gemm part = cut(job->whole, row, split->row_step, column, split->column_step);
+    struct corner at = corner_of(&job->split, task);
+    struct gemm part = cut(job->whole, at.row, job->split.row_step, at.column, job->split.column_step);
 
     (void)worker;
-    part.b += column / PANEL * part.panel_stride;
+    part.b += at.column / PANEL * part.panel_stride;
     job->compute->kernels->gemm(&part);
 }
 
 /* ---- weights in half precision */
-
-struct half_job {
-    struct job job;
-    const struct half_weights *weights;
-};
 
 size_t expanded_size(const struct kernels *kernels, size_t longest)
 {
@@ -62,12 +67,12 @@ size_t expanded_size(const struct kernels *kernels, size_t longest)
 }
 
 /* Outputs [column, column + columns) as panels of floats. */
-static void expand(const struct half_job *half, size_t column, size_t columns, float *out)
+static void expand(const struct job *job, size_t column, size_t columns, float *out)
 {
-    const struct half_weights *w = half->weights;
-    size_t stride = half->job.whole.panel_stride, count = round_up(columns, PANEL) / PANEL * stride;
+    const struct half_weights *w = job->half;
+    size_t stride = job->whole.panel_stride, count = round_up(columns, PANEL) / PANEL * stride;
 
-    half->job.compute->kernels->expand_half(count, w->panels + column / PANEL * stride, out);
+    job->compute->kernels->expand_half(count, w->panels + column / PANEL * stride, out);
     if (column + columns <= w->scaled) {
         for (size_t i = 0; i < count; i++)
             out[i] *= w->scale;
@@ -82,17 +87,16 @@ static void expand(const struct half_job *half, size_t column, size_t columns, f
  */
 static void run_half_task(void *context, size_t task, size_t worker)
 {
-    const struct half_job *half = context;
-    const struct compute *compute = half->job.compute;
-    const struct split *split = &half->job.split;
-    size_t row = task % split->row_tasks * split->row_step,
-           column = task / split->row_tasks * split->column_step, step = compute->kernels->gemm_columns;
-    size_t end = size_min(column + split->column_step, half->job.whole.n);
+    const struct job *job = context;
+    const struct compute *compute = job->compute;
+    struct corner at = corner_of(&job->split, task);
+    size_t step = compute->kernels->gemm_columns;
+    size_t end = size_min(at.column + job->split.column_step, job->whole.n);
     float *panels = compute->expanded + worker * compute->expanded_size;
 
-    for (; column < end; column += step) {
-        struct gemm part = cut(half->job.whole, row, split->row_step, column, size_min(step, end - column));
-        expand(half, column, part.n, panels);
+    for (size_t column = at.column; column < end; column += step) {
+        struct gemm part = cut(job->whole, at.row, job->split.row_step, column, size_min(step, end - column));
+        expand(job, column, part.n, panels);
         part.b = panels;
         compute->kernels->gemm(&part);
     }
@@ -145,8 +149,8 @@ static void run_byte_task(void *context, size_t task, size_t worker)
 {
     const struct byte_job *job = context;
     struct gemm_int8 part = job->whole;
-    size_t row = task % job->split.row_tasks * job->split.row_step,
-           column = task / job->split.row_tasks * job->split.column_step;
+    struct corner at = corner_of(&job->split, task);
+    size_t row = at.row, column = at.column;
 
     (void)worker;
     part.m = size_min(job->split.row_step, part.m - row);
@@ -230,10 +234,6 @@ void linear_apply(const struct compute *compute, const struct linear *linear, si
         apply_bytes(compute, linear, &gemm);
         return;
     }
-    struct half_job job = {{compute, choose_split(compute, rows, linear->out, linear->in), gemm},
-                           &linear->half};
-    if (linear->half.panels)
-        pool_run(compute->pool, job.job.split.tasks, run_half_task, &job);
-    else
-        pool_run(compute->pool, job.job.split.tasks, run_task, &job.job);
+    struct job job = {compute, choose_split(compute, rows, linear->out, linear->in), gemm, &linear->half};
+    pool_run(compute->pool, job.split.tasks, linear->half.panels ? run_half_task : run_task, &job);
 }

@@ -101,9 +101,8 @@ struct half_weights {
 
 struct linear {
     size_t in, out;
-    const float
-        *weight;       /* packed panels: [ceil(out / PANEL)][in][PANEL]; NULL when they are of another type */
-    const float *bias; /* [out] or NULL */
+    const float *weight; /* packed panels: [ceil(out / PANEL)][in][PANEL]; NULL: half or bytes has them */
+    const float *bias;   /* [out] or NULL */
     struct half_weights half;
     struct byte_weights bytes;
 };

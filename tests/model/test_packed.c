@@ -48,6 +48,25 @@ static void compute(clipseg_model *model, float *logits)
     clipseg_session_close(&session);
 }
 
+/* tests/data/tiny-refined as a packed file of this type, and the logits of what it was made from. NULL:
+ * failed. */
+static clipseg_model *open_packed(enum tensor_type type, float *expected)
+{
+    clipseg_model *model = NULL;
+    clipseg_error error = {0};
+    char path[256];
+
+    if (clipseg_model_open(&model, test_file("tiny-refined"), NULL, &error))
+        return NULL;
+    compute(model, expected);
+    clipseg_model_close(&model);
+    if (!pack("tiny-refined", type, path, sizeof path))
+        return NULL;
+    CHECK_TEXT(clipseg_model_open(&model, path, NULL, &error) == CLIPSEG_OK, error.text);
+    unlink(path);
+    return model;
+}
+
 static void weights_lie_in_the_mapped_file(void)
 {
     char path[256];
@@ -102,17 +121,9 @@ static void a_file_in_memory_may_lie_anywhere(void)
 static void halves_are_used_where_they_lie(void)
 {
     static float expected[80 * 80], found[80 * 80];
-    clipseg_model *model = NULL;
-    clipseg_error error = {0};
-    char path[256];
     float largest = 0.0f, difference = 0.0f;
 
-    REQUIRE(clipseg_model_open(&model, test_file("tiny-refined"), NULL, NULL) == CLIPSEG_OK);
-    compute(model, expected);
-    clipseg_model_close(&model);
-    REQUIRE(pack("tiny-refined", TENSOR_F16, path, sizeof path));
-    CHECK_TEXT(clipseg_model_open(&model, path, NULL, &error) == CLIPSEG_OK, error.text);
-    unlink(path);
+    clipseg_model *model = open_packed(TENSOR_F16, expected);
     REQUIRE(model);
     const struct file_map *map = model->checkpoint.maps;
     const struct block *block = &model->weights.vision.blocks[2];
@@ -132,17 +143,9 @@ static void halves_are_used_where_they_lie(void)
 static void bytes_give_nearly_the_same_logits(void)
 {
     static float expected[80 * 80], found[80 * 80];
-    clipseg_model *model = NULL;
-    clipseg_error error = {0};
-    char path[256];
     double difference = 0.0, square = 0.0, mean = 0.0;
 
-    REQUIRE(clipseg_model_open(&model, test_file("tiny-refined"), NULL, NULL) == CLIPSEG_OK);
-    compute(model, expected);
-    clipseg_model_close(&model);
-    REQUIRE(pack("tiny-refined", TENSOR_I8, path, sizeof path));
-    CHECK_TEXT(clipseg_model_open(&model, path, NULL, &error) == CLIPSEG_OK, error.text);
-    unlink(path);
+    clipseg_model *model = open_packed(TENSOR_I8, expected);
     REQUIRE(model);
     const struct block *block = &model->weights.vision.blocks[2];
     CHECK(block->qkv.bytes.panels && block->fc2.bytes.panels && !block->fc1.weight);
