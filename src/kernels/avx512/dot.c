@@ -14,7 +14,7 @@ VNNI_INLINE __mmask64 byte_mask(size_t count)
 
 VNNI_INLINE __m512i add_products(__m512i sum, __m512i x, __m512i y)
 {
-    return _mm512_dpbusd_epi32(sum, _mm512_xor_si512(x, _mm512_set1_epi8(-128)), y);
+    return vnni_add(sum, _mm512_xor_si512(x, _mm512_set1_epi8(-128)), y);
 }
 
 VNNI void avx512_dot_bytes(size_t rows, size_t n, const int8_t *x, size_t x_stride, const int8_t *y,

@@ -53,9 +53,9 @@ VNNI_INLINE void compute_tile(const struct gemm_int8 *g, size_t row, size_t colu
         UNROLL512 for (size_t r = 0; r < rows; r++)
         {
             __m512i x = broadcast(a + r * stride);
-            sum[r][0] = _mm512_dpbusd_epi32(sum[r][0], x, b0);
+            sum[r][0] = vnni_add(sum[r][0], x, b0);
             if (panels > 1)
-                sum[r][1] = _mm512_dpbusd_epi32(sum[r][1], x, b1);
+                sum[r][1] = vnni_add(sum[r][1], x, b1);
         }
     }
     UNROLL512 for (size_t r = 0; r < rows; r++)
