@@ -155,6 +155,13 @@ EMULATED __m512 _mm512_load_ps(const float *x)
     return _mm512_maskz_loadu_ps(0xffff, x);
 }
 
+EMULATED void _mm512_store_ps(float *x, __m512 a)
+{
+    if ((uintptr_t)x % 64)
+        abort();
+    _mm512_mask_storeu_ps(x, 0xffff, a);
+}
+
 EMULATED float _mm512_reduce_add_ps(__m512 a)
 {
     float sum = 0.0f;
@@ -202,6 +209,13 @@ EMULATED __m512i _mm512_load_si512(const void *x)
     if ((uintptr_t)x % 64)
         abort();
     return _mm512_loadu_si512(x);
+}
+
+EMULATED void _mm512_store_si512(void *x, __m512i a)
+{
+    if ((uintptr_t)x % 64)
+        abort();
+    memcpy(x, &a, sizeof a);
 }
 
 EMULATED __m512i _mm512_maskz_loadu_epi32(__mmask16 mask, const void *x)

@@ -16,45 +16,47 @@ struct tile {
     size_t width;       /* columns that exist, 1..2 * PANEL */
 };
 
+typedef float tile_sums[TILE_ROWS][2 * PANEL];
+
 /* What the products of this part of K are added to: bias and residual in the first part, what is there in
  * later ones. They are added at the end, since a sum of small products on top of a large residual would lose
  * its last bits each time. */
-AVX512_INLINE __m512 base(const struct gemm *g, const struct tile *t, const float *c, size_t row,
-                          size_t panel)
+AVX512_INLINE __m512 base(const struct gemm *g, const struct tile *t, size_t row, size_t column,
+                          __mmask16 mask)
 {
-    size_t offset = panel * PANEL;
-    __mmask16 mask = avx512_mask(t->width > offset ? t->width - offset : 0);
-    __m512 sum;
+    size_t place = row * g->c_stride + column;
 
     if (t->k)
-        return _mm512_maskz_loadu_ps(mask, c + row * g->c_stride + offset);
-    sum = g->bias ? _mm512_maskz_loadu_ps(mask, g->bias + t->column + offset) : _mm512_setzero_ps();
-    if (g->residual) {
-        const float *residual = g->residual + (t->row + row) * g->c_stride + t->column + offset;
-        sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, residual));
-    }
-    return sum;
+        return _mm512_maskz_loadu_ps(mask, g->c + place);
+    __m512 sum = g->bias ? _mm512_maskz_loadu_ps(mask, g->bias + column) : _mm512_setzero_ps();
+    return g->residual ? _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, g->residual + place)) : sum;
 }
 
-AVX512_INLINE void finish(const struct gemm *g, const struct tile *t, float *c, size_t row, size_t panel,
-                          __m512 sum)
+/* The tile's sums to C. */
+AVX512 static void finish(const struct gemm *g, const struct tile *t, size_t rows, tile_sums sums)
 {
-    size_t offset = panel * PANEL;
+    enum gemm_activation activation = t->k + t->k_count == g->k ? g->activation : GEMM_NONE;
 
-    if (t->k + t->k_count == g->k)
-        sum = avx512_activate(sum, g->activation);
-    _mm512_mask_storeu_ps(c + row * g->c_stride + offset, avx512_mask(t->width - offset), sum);
+    for (size_t column = 0; column < t->width; column += PANEL) {
+        __mmask16 mask = avx512_mask(t->width - column);
+        for (size_t row = 0; row < rows; row++) {
+            __m512 x = _mm512_load_ps(&sums[row][column]);
+            x = _mm512_add_ps(x, base(g, t, t->row + row, t->column + column, mask));
+            _mm512_mask_storeu_ps(g->c + (t->row + row) * g->c_stride + t->column + column, mask,
+                                  avx512_activate(x, activation));
+        }
+    }
 }
 
 /* rows and panels are constants at every call, so that the accumulators become registers. */
 AVX512_INLINE void compute_tile(const struct gemm *g, const struct tile *t, const size_t rows,
                                 const size_t panels)
 {
+    _Alignas(64) tile_sums sums;
     __m512 sum[TILE_ROWS][2];
     const float *b = g->b + t->column / PANEL * g->panel_stride + t->k * PANEL;
     const float *next = b + (panels > 1 ? g->panel_stride : 0);
     const float *a = g->a + t->row * g->a_stride + t->k;
-    float *c = g->c + t->row * g->c_stride + t->column;
     size_t stride = g->a_stride;
 
     UNROLL512 for (size_t r = 0; r < rows; r++)
@@ -75,27 +77,61 @@ AVX512_INLINE void compute_tile(const struct gemm *g, const struct tile *t, cons
     }
     UNROLL512 for (size_t r = 0; r < rows; r++)
     {
-        finish(g, t, c, r, 0, _mm512_add_ps(sum[r][0], base(g, t, c, r, 0)));
+        _mm512_store_ps(sums[r], sum[r][0]);
         if (panels > 1)
-            finish(g, t, c, r, 1, _mm512_add_ps(sum[r][1], base(g, t, c, r, 1)));
+            _mm512_store_ps(sums[r] + PANEL, sum[r][1]);
+    }
+    finish(g, t, rows, sums);
+}
+
+/* Fewer rows than a whole tile has. */
+AVX512_INLINE void compute_tail(const struct gemm *g, const struct tile *t, size_t rows, const size_t panels)
+{
+    switch (rows) {
+    case 1:
+        compute_tile(g, t, 1, panels);
+        break;
+    case 2:
+        compute_tile(g, t, 2, panels);
+        break;
+    case 3:
+        compute_tile(g, t, 3, panels);
+        break;
+    case 4:
+        compute_tile(g, t, 4, panels);
+        break;
+    case 5:
+        compute_tile(g, t, 5, panels);
+        break;
+    case 6:
+        compute_tile(g, t, 6, panels);
+        break;
+    case 7:
+        compute_tile(g, t, 7, panels);
+        break;
+    case 8:
+        compute_tile(g, t, 8, panels);
+        break;
+    case 9:
+        compute_tile(g, t, 9, panels);
+        break;
+    case 10:
+        compute_tile(g, t, 10, panels);
+        break;
+    case 11:
+        compute_tile(g, t, 11, panels);
+        break;
+    default:
+        break;
     }
 }
 
-/* All rows of one or two panels: whole tiles, then what is left in steps of 6, 3 and 1. */
+/* All rows of one or two panels. */
 AVX512_INLINE void compute_column(const struct gemm *g, struct tile *t, const size_t panels)
 {
     for (t->row = 0; t->row + TILE_ROWS <= g->m; t->row += TILE_ROWS)
         compute_tile(g, t, TILE_ROWS, panels);
-    if (t->row + 6 <= g->m) {
-        compute_tile(g, t, 6, panels);
-        t->row += 6;
-    }
-    if (t->row + 3 <= g->m) {
-        compute_tile(g, t, 3, panels);
-        t->row += 3;
-    }
-    for (; t->row < g->m; t->row++)
-        compute_tile(g, t, 1, panels);
+    compute_tail(g, t, g->m - t->row, panels);
 }
 
 AVX512 void avx512_gemm(const struct gemm *g)

@@ -19,7 +19,9 @@ VNNI_INLINE __m512i broadcast(const uint8_t *a)
     return _mm512_set1_epi32(four);
 }
 
-/* Integer sums to the result: sixteen columns from `column` on, of which `count` (1..16) exist. Product and
+typedef int32_t tile_sums[TILE_ROWS][2 * PANEL];
+
+/* Integer sums to the result, sixteen columns from `column` on, of which `count` (1..16) exist. Product and
  * bias are rounded apart, as the reference does. */
 VNNI_INLINE void finish(const struct gemm_int8 *g, size_t row, size_t column, size_t count, __m512i sum)
 {
@@ -37,15 +39,26 @@ VNNI_INLINE void finish(const struct gemm_int8 *g, size_t row, size_t column, si
     _mm512_mask_storeu_ps(g->c + row * g->c_stride + column, mask, x);
 }
 
+VNNI static void finish_tile(const struct gemm_int8 *g, size_t row, size_t column, size_t rows,
+                             tile_sums sums)
+{
+    size_t width = g->n - column < 2 * PANEL ? g->n - column : 2 * PANEL;
+
+    for (size_t i = 0; i < width; i += PANEL)
+        for (size_t r = 0; r < rows; r++)
+            finish(g, row + r, column + i, width - i, _mm512_load_si512(&sums[r][i]));
+}
+
 /* rows and panels are constants at every call, so that the accumulators become registers. */
 VNNI_INLINE void compute_tile(const struct gemm_int8 *g, size_t row, size_t column, const size_t rows,
                               const size_t panels)
 {
+    _Alignas(64) tile_sums sums;
     __m512i sum[TILE_ROWS][2];
     const int8_t *b = g->b + column / PANEL * g->panel_stride;
     const int8_t *next = b + (panels > 1 ? g->panel_stride : 0);
     const uint8_t *a = g->a + row * g->a_stride;
-    size_t stride = g->a_stride, width = g->n - column;
+    size_t stride = g->a_stride;
 
     UNROLL512 for (size_t r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm512_setzero_si512();
     for (size_t k = 0; k < g->k; k += 4, b += 4 * PANEL, next += 4 * PANEL, a += 4) {
@@ -60,29 +73,63 @@ VNNI_INLINE void compute_tile(const struct gemm_int8 *g, size_t row, size_t colu
     }
     UNROLL512 for (size_t r = 0; r < rows; r++)
     {
-        finish(g, row + r, column, width < PANEL ? width : PANEL, sum[r][0]);
+        _mm512_store_si512(sums[r], sum[r][0]);
         if (panels > 1)
-            finish(g, row + r, column + PANEL, width - PANEL < PANEL ? width - PANEL : PANEL, sum[r][1]);
+            _mm512_store_si512(sums[r] + PANEL, sum[r][1]);
+    }
+    finish_tile(g, row, column, rows, sums);
+}
+
+/* Fewer rows than a whole tile has. */
+VNNI_INLINE void compute_tail(const struct gemm_int8 *g, size_t row, size_t column, const size_t panels)
+{
+    switch (g->m - row) {
+    case 1:
+        compute_tile(g, row, column, 1, panels);
+        break;
+    case 2:
+        compute_tile(g, row, column, 2, panels);
+        break;
+    case 3:
+        compute_tile(g, row, column, 3, panels);
+        break;
+    case 4:
+        compute_tile(g, row, column, 4, panels);
+        break;
+    case 5:
+        compute_tile(g, row, column, 5, panels);
+        break;
+    case 6:
+        compute_tile(g, row, column, 6, panels);
+        break;
+    case 7:
+        compute_tile(g, row, column, 7, panels);
+        break;
+    case 8:
+        compute_tile(g, row, column, 8, panels);
+        break;
+    case 9:
+        compute_tile(g, row, column, 9, panels);
+        break;
+    case 10:
+        compute_tile(g, row, column, 10, panels);
+        break;
+    case 11:
+        compute_tile(g, row, column, 11, panels);
+        break;
+    default:
+        break;
     }
 }
 
-/* All rows of one or two panels: whole tiles, then what is left in steps of 6, 3 and 1. */
+/* All rows of one or two panels. */
 VNNI_INLINE void compute_column(const struct gemm_int8 *g, size_t column, const size_t panels)
 {
     size_t row = 0;
 
     for (; row + TILE_ROWS <= g->m; row += TILE_ROWS)
         compute_tile(g, row, column, TILE_ROWS, panels);
-    if (row + 6 <= g->m) {
-        compute_tile(g, row, column, 6, panels);
-        row += 6;
-    }
-    if (row + 3 <= g->m) {
-        compute_tile(g, row, column, 3, panels);
-        row += 3;
-    }
-    for (; row < g->m; row++)
-        compute_tile(g, row, column, 1, panels);
+    compute_tail(g, row, column, panels);
 }
 
 VNNI void avx512_gemm_int8(const struct gemm_int8 *g)
