@@ -7,28 +7,48 @@
 
 #if defined(__x86_64__)
 
+#define CHAINS 4 /* neighbours do not wait for each other's minimum */
+
+struct range {
+    __m256 low, high, check; /* check is NaN when an element was not finite */
+};
+
+AVX2_INLINE void widen(struct range *range, __m256 x)
+{
+    range->low = _mm256_min_ps(range->low, x);
+    range->high = _mm256_max_ps(range->high, x);
+    range->check = _mm256_fmadd_ps(x, _mm256_setzero_ps(), range->check);
+}
+
 /* The range of a row with 0 in it. false: something is not finite. */
 AVX2 static bool row_range(size_t n, const float *x, float *low, float *high)
 {
-    __m256 lowest = _mm256_setzero_ps(), highest = lowest, check = lowest, zero = lowest;
+    struct range range[CHAINS];
     float lows[8], highs[8];
+    size_t i = 0;
 
-    for (size_t i = 0; i < n; i += 8) {
-        __m256 y = n - i >= 8 ? _mm256_loadu_ps(x + i) : _mm256_maskload_ps(x + i, avx2_mask(n - i));
-        lowest = _mm256_min_ps(lowest, y);
-        highest = _mm256_max_ps(highest, y);
-        check = _mm256_fmadd_ps(y, zero, check); /* NaN when an element is not finite */
+    UNROLL for (size_t c = 0; c < CHAINS; c++) range[c].low = range[c].high = range[c].check =
+        _mm256_setzero_ps();
+    for (; i + CHAINS * 8 <= n; i += CHAINS * 8)
+        UNROLL for (size_t c = 0; c < CHAINS; c++) widen(&range[c], _mm256_loadu_ps(x + i + c * 8));
+    for (; i < n; i += 8)
+        widen(&range[0], _mm256_maskload_ps(x + i, avx2_mask(n - i < 8 ? n - i : 8)));
+    UNROLL for (size_t c = 1; c < CHAINS; c++)
+    {
+        range[0].low = _mm256_min_ps(range[0].low, range[c].low);
+        range[0].high = _mm256_max_ps(range[0].high, range[c].high);
+        range[0].check = _mm256_add_ps(range[0].check, range[c].check);
     }
-    _mm256_storeu_ps(lows, lowest);
-    _mm256_storeu_ps(highs, highest);
+    _mm256_storeu_ps(lows, range[0].low);
+    _mm256_storeu_ps(highs, range[0].high);
     *low = lows[0];
     *high = highs[0];
-    for (size_t i = 1; i < 8; i++) {
+    for (i = 1; i < 8; i++) {
         *low = lows[i] < *low ? lows[i] : *low;
         *high = highs[i] > *high ? highs[i] : *high;
     }
-    return _mm256_testz_si256(_mm256_castps_si256(_mm256_cmp_ps(check, check, _CMP_UNORD_Q)),
-                              _mm256_set1_epi32(-1));
+    __m256 unordered = _mm256_cmp_ps(range[0].check, range[0].check, _CMP_UNORD_Q);
+    return _mm256_testz_si256(_mm256_castps_si256(unordered), _mm256_set1_epi32(-1));
 }
 
 /* Eight floats to eight bytes with saturation. */
