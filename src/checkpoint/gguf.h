@@ -13,8 +13,9 @@
 /* How the tensors of a packed file are arranged; a file of another layout is refused. */
 #define GGUF_LAYOUT 1
 #define GGUF_ALIGNMENT 64
-#define GGUF_FILE_INT8                                                                                       \
-    24 /* general.file_type of a file with matrices of bytes: the number of that tensor type */
+/* general.file_type of a file with matrices of bytes or words: the number of that tensor type */
+#define GGUF_FILE_INT8 24
+#define GGUF_FILE_INT16 25
 
 /* ---- gguf.c */
 

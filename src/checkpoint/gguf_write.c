@@ -55,6 +55,8 @@ static uint64_t number_of(enum tensor_type type)
         return GGUF_TENSOR_F16;
     case TENSOR_I8:
         return GGUF_TENSOR_I8;
+    case TENSOR_I16:
+        return GGUF_TENSOR_I16;
     case TENSOR_I32:
         return GGUF_TENSOR_I32;
     default:

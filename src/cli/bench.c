@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "cli/bench_bytes.h"
+#include "cli/bench_integers.h"
 #include "cli/command.h"
 #include "segment/session.h"
 
@@ -115,10 +115,10 @@ static clipseg_status bench_gemms(const struct bench *b, clipseg_error *error)
     printf("matrix products, one thread\n");
     for (size_t i = 0; !status && i < sizeof shapes / sizeof *shapes; i++)
         status = bench_gemm(b, &shapes[i], error);
-    printf("products of bytes, one thread\n");
+    printf("products of integers, one thread\n");
     for (size_t i = 0; !status && i < sizeof shapes / sizeof *shapes; i++)
         status =
-            bench_bytes(shapes[i].name, b->session->vision.rows, shapes[i].n, shapes[i].k, b->peak, error);
+            bench_integers(shapes[i].name, b->session->vision.rows, shapes[i].n, shapes[i].k, b->peak, error);
     return status;
 }
 
@@ -128,8 +128,9 @@ static clipseg_status bench_gemms(const struct bench *b, clipseg_error *error)
 static const char *precision(const struct bench *b)
 {
     size_t last = b->model->config.vision.layers - 1;
+    const struct integer_weights *integers = &b->model->weights.vision.blocks[last].fc1.integers;
 
-    return b->model->weights.vision.blocks[last].fc1.bytes.panels ? "int8" : "f32";
+    return integers->bytes ? "int8" : integers->words ? "int16" : "f32";
 }
 
 static clipseg_status run_once(struct bench *b, size_t prompts, size_t round, struct timing *timing,

@@ -31,14 +31,14 @@ static clipseg_status read_type(const char *name, enum tensor_type *type, clipse
     static const struct {
         const char *name;
         enum tensor_type type;
-    } types[] = {{"f32", TENSOR_F32}, {"f16", TENSOR_F16}, {"int8", TENSOR_I8}};
+    } types[] = {{"f32", TENSOR_F32}, {"f16", TENSOR_F16}, {"int16", TENSOR_I16}, {"int8", TENSOR_I8}};
 
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (!strcmp(name, types[i].name)) {
             *type = types[i].type;
             return CLIPSEG_OK;
         }
-    return error_set(error, CLIPSEG_ERROR_USAGE, "--type %.40s: want f32, f16 or int8", name);
+    return error_set(error, CLIPSEG_ERROR_USAGE, "--type %.40s: want f32, f16, int16 or int8", name);
 }
 
 struct conversion {
@@ -48,6 +48,7 @@ struct conversion {
     struct own_pictures own;
     struct calibration pictures;
     struct accuracy accuracy;
+    bool compared; /* the file's answers with the model's: of integers */
     bool quiet, json;
 };
 

@@ -20,7 +20,7 @@ static const size_t groups[2][4] = {{0, 1, 4, 5}, {2, 3, 6, 7}};
 
 size_t int8_packed_size(size_t out, size_t in)
 {
-    return round_up(out, PANEL) * round_up(in, INT8_STEP);
+    return round_up(out, PANEL) * round_up(in, INTEGER_STEP);
 }
 
 static float element(const float *w, size_t in, size_t k)
@@ -33,7 +33,7 @@ static float smallest_scale(const float *w, size_t in)
 {
     float largest = 0.0f, fullest = 0.0f;
 
-    for (size_t step = 0; step < in; step += INT8_STEP)
+    for (size_t step = 0; step < in; step += INTEGER_STEP)
         for (size_t g = 0; g < 2; g++) {
             float positive = 0.0f, negative = 0.0f;
             for (size_t i = 0; i < 4; i++) {
@@ -77,7 +77,7 @@ static void keep_limit(const float x[4], int q[4], int sign)
 }
 
 /* One feature's step of eight. */
-static void quantize_step(const float *w, size_t in, size_t step, float inverse, int8_t out[INT8_STEP])
+static void quantize_step(const float *w, size_t in, size_t step, float inverse, int8_t out[INTEGER_STEP])
 {
     for (size_t g = 0; g < 2; g++) {
         float x[4];
@@ -96,15 +96,16 @@ static void quantize_step(const float *w, size_t in, size_t step, float inverse,
     }
 }
 
-/* Quantise a feature [in] at a scale to bytes [round_up(in, INT8_STEP)]; returns the sum of squared errors.
+/* Quantise a feature [in] at a scale to bytes [round_up(in, INTEGER_STEP)]; returns the sum of squared
+ * errors.
  */
 static float quantize_feature(const float *w, size_t in, float scale, int8_t *out)
 {
     float inverse = scale > 0.0f ? 1.0f / scale : 0.0f, error = 0.0f;
 
-    for (size_t step = 0; step < in; step += INT8_STEP) {
+    for (size_t step = 0; step < in; step += INTEGER_STEP) {
         quantize_step(w, in, step, inverse, out + step);
-        for (size_t i = 0; i < INT8_STEP; i++) {
+        for (size_t i = 0; i < INTEGER_STEP; i++) {
             float difference = (float)out[step + i] * scale - element(w, in, step + i);
             error += difference * difference;
         }
@@ -132,7 +133,7 @@ static float best_scale(const float *w, size_t in, int8_t *scratch)
 void int8_pack(size_t out, size_t in, const float *w, size_t stride, int8_t *packed, int8_t *scratch,
                float *scale, int32_t *sum)
 {
-    size_t k = round_up(in, INT8_STEP);
+    size_t k = round_up(in, INTEGER_STEP);
 
     memset(packed, 0, int8_packed_size(out, in));
     for (size_t row = 0; row < out; row++) {

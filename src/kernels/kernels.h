@@ -36,27 +36,46 @@ struct gemm {
 
 typedef void gemm_kernel(const struct gemm *gemm);
 
-/* ---- eight-bit products
+/* ---- products of integers
  *
- * Activations are unsigned bytes with a scale and a zero point per row, weights signed bytes with a scale per
- * output feature: x = a_scale * (a - a_zero), w = b_scale * b. AVX2 adds four products a * b in 16 bits, so
- * weights are bounded (kernels/int8.h) such that no such sum can leave the range; every tier then gives the
- * same integers, and rounds once after the product with the scales and once after the bias. */
+ * Activations are integers with a scale per row, weights integers with a scale per output feature. The sums
+ * of their products are exact; every tier rounds at the same places and so gives the same numbers, but for
+ * the activation.
+ *
+ * Bytes (gemm_int8): unsigned activations with a zero point per row, signed weights: x = a_scale * (a -
+ * a_zero), w = b_scale * b. AVX2 adds four products in 16 bits, so weights are bounded (kernels/int8.h) such
+ * that no such sum can leave the range. Rounds once after the product with the scales and once after the
+ * bias.
+ *
+ * Words (gemm_int16): signed activations of 14 bits, signed weights of 13 bits: x = a_scale * a, w = b_scale
+ * * b. The products of WORDS_BLOCK consecutive k are added in 32 bits, which weights are bounded for
+ * (kernels/int16.h); such a sum becomes a float, and these are added in their order. */
 
-/* Products that AVX2 adds in 16 bits come from INT8_STEP consecutive k; k is padded to a multiple of it. */
-#define INT8_STEP 8
+/* k is padded to a multiple of this: AVX2 adds products of bytes in 16 bits that come from so many k. */
+#define INTEGER_STEP 8
 
-/* c = activation(a_scale[i] * b_scale[j] * (sum of a * b - a_zero[i] * b_sum[j]) + bias[j]) + residual */
-struct gemm_int8 {
-    size_t m, n, k;   /* k: a multiple of INT8_STEP */
-    const uint8_t *a; /* [m, k], row stride a_stride */
+#define WORDS_BLOCK 256
+#define WORDS_MOST_ACTIVATION 8191
+#define WORDS_MOST_WEIGHT 4095
+
+/* c = activation(a_scale[i] * b_scale[j] * (sum of a * b - a_zero[i] * b_sum[j]) + bias[j]) + residual;
+ * of words without a_zero * b_sum */
+struct gemm_integers {
+    size_t m, n, k; /* k: a multiple of INTEGER_STEP */
+    union {         /* [m, k], row stride a_stride */
+        const uint8_t *a_bytes;
+        const int16_t *a_words; /* in -WORDS_MOST_ACTIVATION..WORDS_MOST_ACTIVATION */
+    };
     size_t a_stride;
-    const float *a_scale;  /* [m] */
-    const int32_t *a_zero; /* [m] */
-    const int8_t *b;       /* panels of PANEL features, each [k / 4][PANEL][4], aligned to 64 bytes */
-    size_t panel_stride;   /* bytes from one panel to the next */
+    const float *a_scale;       /* [m] */
+    const int32_t *a_zero;      /* [m], of bytes */
+    union {                     /* panels of PANEL features, aligned to 64 bytes */
+        const int8_t *b_bytes;  /* each [k / 4][PANEL][4] */
+        const int16_t *b_words; /* each [k / 2][PANEL][2] */
+    };
+    size_t panel_stride;   /* elements from one panel to the next */
     const float *b_scale;  /* [n] */
-    const int32_t *b_sum;  /* [n]: sum of a feature's weights over k */
+    const int32_t *b_sum;  /* [n], of bytes: sum of a feature's weights over k */
     const float *bias;     /* [n] or NULL */
     const float *residual; /* [m, n] with c's stride, or NULL; may be c itself. Only with GEMM_NONE */
     enum gemm_activation activation;
@@ -64,14 +83,19 @@ struct gemm_int8 {
     size_t c_stride;
 };
 
-typedef void gemm_int8_kernel(const struct gemm_int8 *gemm);
+typedef void gemm_integers_kernel(const struct gemm_integers *gemm);
 
 /* Rows to bytes: scale = (max - min) / 255 over a row's n elements and 0, zero = round(-min / scale),
- * out = round(x / scale) + zero; out[n .. round_up(n, INT8_STEP)) is set to zero. A row of zeros has scale 0.
- * Rounds to nearest, ties to even. A row with NaN or infinity has a scale of NaN, so that the product shows
- * it. */
+ * out = round(x / scale) + zero; out[n .. round_up(n, INTEGER_STEP)) is set to zero. A row of zeros has scale
+ * 0. Rounds to nearest, ties to even. A row with NaN or infinity has a scale of NaN, so that the product
+ * shows it. */
 typedef void quantize_rows_kernel(size_t rows, size_t n, const float *x, size_t x_stride, uint8_t *out,
                                   size_t out_stride, float *scale, int32_t *zero);
+
+/* Rows to words: scale = max(|x|) / WORDS_MOST_ACTIVATION, out = round(x / scale), padded and with odd rows
+ * as above. A row of numbers so small that 1 / scale overflows becomes zeros. */
+typedef void quantize_words_kernel(size_t rows, size_t n, const float *x, size_t x_stride, int16_t *out,
+                                   size_t out_stride, float *scale);
 
 /* out = (x - mean(x)) / sqrt(var(x) + epsilon) * gamma + beta for each row; var over n, mean and sum of
  * squares of differences in two passes. out may be x (same stride). */
@@ -119,8 +143,10 @@ struct kernels {
     size_t gemm_rows;    /* m of the micro-kernel's tile: split rows in multiples of this */
     size_t gemm_columns; /* n of the micro-kernel's tile, a multiple of PANEL */
     gemm_kernel *gemm;
-    gemm_int8_kernel *gemm_int8;
+    gemm_integers_kernel *gemm_int8;
+    gemm_integers_kernel *gemm_int16;
     quantize_rows_kernel *quantize_rows;
+    quantize_words_kernel *quantize_words;
     layer_norm_kernel *layer_norm;
     softmax_kernel *softmax;
     pack_rows_kernel *pack_rows;
@@ -147,18 +173,19 @@ enum kernels_feature { KERNELS_VNNI, KERNELS_DOTPROD, KERNELS_I8MM };
 
 bool kernels_feature(enum kernels_feature feature);
 
-/* list.c: every product of bytes of this architecture, the reference first: what the tests compare and the
- * benchmark times. All give the same bits but for the activation. */
-struct gemm_int8_entry {
+/* list.c: every product of bytes or words of this architecture, the reference first: what the tests compare
+ * and the benchmark times. All give the same bits but for the activation. */
+struct gemm_integers_entry {
     const char *name;
-    gemm_int8_kernel *kernel;
+    gemm_integers_kernel *kernel;
     bool runs; /* on this machine */
 };
 
-#define GEMM_INT8_MOST 4
+#define GEMM_INTEGERS_MOST 4
 
-/* Returns how many there are. */
-size_t gemm_int8_list(struct gemm_int8_entry list[GEMM_INT8_MOST]);
+/* Both return how many there are. */
+size_t gemm_int8_list(struct gemm_integers_entry list[GEMM_INTEGERS_MOST]);
+size_t gemm_int16_list(struct gemm_integers_entry list[GEMM_INTEGERS_MOST]);
 
 /* Each folder exports one of these: overwrite what the tier does better. */
 void kernels_init_scalar(struct kernels *kernels);

@@ -5,9 +5,17 @@
 #include "kernels/neon/neon.h"
 #include "kernels/scalar/scalar.h"
 
-size_t gemm_int8_list(struct gemm_int8_entry list[GEMM_INT8_MOST])
+static size_t take(struct gemm_integers_entry list[GEMM_INTEGERS_MOST], const struct gemm_integers_entry *all,
+                   size_t count)
 {
-    const struct gemm_int8_entry all[] = {
+    for (size_t i = 0; i < count; i++)
+        list[i] = all[i];
+    return count;
+}
+
+size_t gemm_int8_list(struct gemm_integers_entry list[GEMM_INTEGERS_MOST])
+{
+    const struct gemm_integers_entry all[] = {
         {"scalar", scalar_gemm_int8, true},
 #if defined(__x86_64__)
         {"avx2", avx2_gemm_int8, kernels_available("avx2")},
@@ -21,9 +29,22 @@ size_t gemm_int8_list(struct gemm_int8_entry list[GEMM_INT8_MOST])
         {"neon-i8mm", neon_gemm_int8_i8mm, kernels_feature(KERNELS_I8MM)},
 #endif
     };
-    size_t count = sizeof all / sizeof *all;
 
-    for (size_t i = 0; i < count; i++)
-        list[i] = all[i];
-    return count;
+    return take(list, all, sizeof all / sizeof *all);
+}
+
+size_t gemm_int16_list(struct gemm_integers_entry list[GEMM_INTEGERS_MOST])
+{
+    const struct gemm_integers_entry all[] = {
+        {"scalar", scalar_gemm_int16, true},
+#if defined(__x86_64__)
+        {"avx2", avx2_gemm_int16, kernels_available("avx2")},
+        {"avx512-vnni", avx512_gemm_int16, kernels_feature(KERNELS_VNNI)},
+#endif
+#if defined(__aarch64__)
+        {"neon", neon_gemm_int16, true},
+#endif
+    };
+
+    return take(list, all, sizeof all / sizeof *all);
 }

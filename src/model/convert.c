@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "checkpoint/gguf.h"
 #include "model/build.h"
-#include "model/bytes.h"
+#include "model/integers.h"
 #include "model/pack.h"
 #include "model/smooth.h"
 
@@ -46,23 +46,32 @@ static bool add_tokenizer(struct gguf_header *header, const struct tokenizer *to
 static void add_piece(struct gguf_header *header, const struct piece *piece)
 {
     char name[300];
-    size_t rows = piece->shape[0] * PANEL;
 
-    if (piece->type != TENSOR_I8) {
+    if (!type_is_integers(piece->type)) {
         gguf_add_tensor(header, piece->name, piece->type, piece->rank, piece->shape);
         return;
     }
-    gguf_add_tensor(header, piece->name, TENSOR_I8, 3,
-                    (size_t[]){piece->shape[0], round_up(piece->shape[1], INT8_STEP) / 4, 4 * PANEL});
+    struct integer_shape shape = integer_shape(piece->type, piece->shape[0], piece->shape[1]);
+    gguf_add_tensor(header, piece->name, piece->type, 3, shape.panels);
     snprintf(name, sizeof name, "%s.scale", piece->name);
-    gguf_add_tensor(header, name, TENSOR_F32, 1, &rows);
+    gguf_add_tensor(header, name, TENSOR_F32, 1, &shape.rows);
     snprintf(name, sizeof name, "%s.sum", piece->name);
-    gguf_add_tensor(header, name, TENSOR_I32, 1, &rows);
+    if (piece->type == TENSOR_I8)
+        gguf_add_tensor(header, name, TENSOR_I32, 1, &shape.rows);
 }
 
 static uint32_t file_type(enum tensor_type type)
 {
-    return type == TENSOR_F16 ? 1 : type == TENSOR_I8 ? GGUF_FILE_INT8 : 0;
+    switch (type) {
+    case TENSOR_F16:
+        return 1;
+    case TENSOR_I8:
+        return GGUF_FILE_INT8;
+    case TENSOR_I16:
+        return GGUF_FILE_INT16;
+    default:
+        return 0;
+    }
 }
 
 static bool make_header(struct gguf_header *header, const clipseg_model *model, const struct pieces *pieces)
@@ -104,8 +113,8 @@ static bool write_piece(const struct piece *piece, struct pool *pool, float *val
     enum tensor_type type = piece->type;
     size_t total = 1;
 
-    if (type == TENSOR_I8)
-        return bytes_write(piece, pool, stream);
+    if (type_is_integers(type))
+        return integers_write(piece, pool, stream);
     for (size_t i = 0; i < piece->rank; i++)
         total *= piece->shape[i];
     for (size_t first = 0; first < total; first += STEP) {

@@ -43,11 +43,25 @@ struct piece {
  * others, and together they would cost a quarter of the accuracy. */
 #define FLOAT_LAYERS 2
 
+/* Of a packed file or one of its matrices: bytes or words? */
+static inline bool type_is_integers(enum tensor_type type)
+{
+    return type == TENSOR_I8 || type == TENSOR_I16;
+}
+
+/* How a matrix of integers lies in a file. */
+struct integer_shape {
+    size_t rows;      /* of its scales, and of the sums of bytes */
+    size_t panels[3]; /* of the matrix itself */
+};
+
+struct integer_shape integer_shape(enum tensor_type type, size_t panels, size_t in);
+
 /* What a packed file will hold, collected while the weights are packed. */
 struct pieces {
     struct piece *list;
     size_t count, capacity;
-    enum tensor_type type; /* of the file: F32, F16 or I8 */
+    enum tensor_type type; /* of the file: F32, F16, I16 or I8 */
 };
 
 struct packer {
@@ -58,7 +72,7 @@ struct packer {
     size_t count, capacity;
     struct pieces *pieces; /* NULL unless a packed file is being made */
     size_t longest_half;   /* the most inputs of a matrix in half precision; 0: there is none */
-    bool has_bytes;        /* a matrix of bytes was found */
+    size_t integer_size;   /* bytes of the widest element of a matrix of integers; 0: there is none */
     clipseg_status status; /* of the first thing that went wrong; everything after it does nothing */
     clipseg_error *error;
 };
@@ -91,8 +105,8 @@ void packer_add_job(struct packer *packer, struct pack_job job);
 
 bool packed_is_file(const struct packer *packer);
 const float *packed_find_vector(struct packer *packer, const char *name, size_t rank, const size_t *shape);
-/* Fills in linear->weight, half or bytes for linear->out and linear->in. The first `scaled` outputs are to be
- * multiplied by `scale` if the file leaves that to its reader. */
+/* Fills in linear->weight, half or integers for linear->out and linear->in. The first `scaled` outputs are to
+ * be multiplied by `scale` if the file leaves that to its reader. */
 void packed_find_matrix(struct packer *packer, const char *name, size_t scaled, float scale,
                         struct linear *linear);
 void packed_note(struct packer *packer, const char *name, size_t rank, const size_t *shape, bool matrix,

@@ -10,9 +10,9 @@
 
 #define NAME_SIZE 256
 
-/* Bytes are for the layers of the image tower only, where nearly all of the work is. name: with or without
- * prefix. Returns its layer, or -1. */
-static int byte_layer(const char *name)
+/* Bytes and words are for the layers of the image tower only, where nearly all of the work is. name: with or
+ * without prefix. Returns its layer, or -1. */
+static int integer_layer(const char *name)
 {
     static const char layers[] = "vision_model.encoder.layers.";
     const char *place = strstr(name, layers);
@@ -20,16 +20,24 @@ static int byte_layer(const char *name)
     return place ? atoi(place + sizeof layers - 1) : -1;
 }
 
-/* In files of bytes the decoder stays as it is: it is small, and what it rounds is seen. */
+/* In files of integers the decoder stays as it is: it is small, and what it rounds is seen. */
 static enum tensor_type type_in_file(const char *name, bool matrix, enum tensor_type type)
 {
+    int first = type == TENSOR_I8 ? FLOAT_LAYERS : 0;
+
     if (!matrix)
         return TENSOR_F32;
-    if (type != TENSOR_I8)
+    if (!type_is_integers(type) || integer_layer(name) >= first)
         return type;
-    return byte_layer(name) >= FLOAT_LAYERS ? TENSOR_I8
-           : strncmp(name, "decoder.", 8)   ? TENSOR_F16
-                                            : TENSOR_F32;
+    return strncmp(name, "decoder.", 8) ? TENSOR_F16 : TENSOR_F32;
+}
+
+struct integer_shape integer_shape(enum tensor_type type, size_t panels, size_t in)
+{
+    size_t together = type == TENSOR_I8 ? 4 : 2; /* inputs of one output that lie side by side */
+
+    return (struct integer_shape){panels * PANEL,
+                                  {panels, round_up(in, INTEGER_STEP) / together, together * PANEL}};
 }
 
 bool packed_rounds(const struct packer *packer, const char *name, bool matrix)
@@ -90,18 +98,23 @@ static const void *find_raw(struct packer *packer, const char *name, enum tensor
     return use_in_place(packer, tensor);
 }
 
-static void find_bytes(struct packer *packer, const char *name, struct linear *linear)
+static void find_integers(struct packer *packer, const char *name, enum tensor_type type,
+                          struct linear *linear)
 {
     char full[NAME_SIZE];
-    size_t panels = (linear->out + PANEL - 1) / PANEL, rows = panels * PANEL;
-    size_t shape[] = {panels, round_up(linear->in, INT8_STEP) / 4, 4 * PANEL};
+    struct integer_shape shape = integer_shape(type, (linear->out + PANEL - 1) / PANEL, linear->in);
+    const void *panels = find_raw(packer, name, type, 3, shape.panels);
 
-    linear->bytes.panels = find_raw(packer, name, TENSOR_I8, 3, shape);
     snprintf(full, sizeof full, "%s.scale", name);
-    linear->bytes.scale = find_raw(packer, full, TENSOR_F32, 1, &rows);
-    snprintf(full, sizeof full, "%s.sum", name);
-    linear->bytes.sum = find_raw(packer, full, TENSOR_I32, 1, &rows);
-    packer->has_bytes = true;
+    linear->integers.scale = find_raw(packer, full, TENSOR_F32, 1, &shape.rows);
+    if (type == TENSOR_I16) {
+        linear->integers.words = panels;
+    } else {
+        linear->integers.bytes = panels;
+        snprintf(full, sizeof full, "%s.sum", name);
+        linear->integers.sum = find_raw(packer, full, TENSOR_I32, 1, &shape.rows);
+    }
+    packer->integer_size = size_max(packer->integer_size, tensor_type_size(type));
 }
 
 void packed_find_matrix(struct packer *packer, const char *name, size_t scaled, float scale,
@@ -112,8 +125,8 @@ void packed_find_matrix(struct packer *packer, const char *name, size_t scaled, 
 
     snprintf(full, sizeof full, "%s%s", packer->prefix, name);
     const struct tensor *tensor = checkpoint_find(packer->checkpoint, full);
-    if (tensor && tensor->type == TENSOR_I8 && byte_layer(full) >= 0) {
-        find_bytes(packer, name, linear);
+    if (tensor && type_is_integers(tensor->type) && integer_layer(full) >= 0) {
+        find_integers(packer, name, tensor->type, linear);
         return;
     }
     tensor = packer_tensor(packer, name, 3, (size_t[]){panels, linear->in, PANEL});

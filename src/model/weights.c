@@ -151,7 +151,7 @@ clipseg_status weights_load(struct weights *weights, const struct checkpoint *ch
         status = packer.status;
     }
     weights->longest_half = packer.longest_half;
-    weights->has_bytes = packer.has_bytes;
+    weights->integer_size = packer.integer_size;
     if (!status)
         status = packer_run(&packer, kernels, pool, error);
     packer_free(&packer);

@@ -39,7 +39,7 @@ struct weights {
     struct decoder_weights decoder;
     float logit_scale;   /* as stored: the logarithm */
     size_t longest_half; /* the most inputs of a matrix in half precision; 0: there is none */
-    bool has_bytes;      /* layers of the image tower are bytes */
+    size_t integer_size; /* of the image tower's integers: 1: bytes, 2: words (and bytes); 0: it has none */
     struct arena arena;  /* holds everything but the token embedding */
 };
 

@@ -121,88 +121,109 @@ static struct split choose_split(const struct compute *compute, size_t m, size_t
     return (struct split){rows, columns, row_tasks, row_tasks * ((n + columns - 1) / columns)};
 }
 
-/* ---- weights of bytes */
+/* ---- weights of bytes or words */
 
-struct byte_job {
+struct integer_job {
     const struct compute *compute;
     struct split split;
     const float *x; /* [whole.m, in] */
     size_t in, x_stride;
-    struct gemm_int8 whole;
+    bool words;
+    struct gemm_integers whole;
 };
 
 #define QUANTIZE_ROWS 16 /* of one task */
 
 static void run_quantize_task(void *context, size_t task, size_t worker)
 {
-    const struct byte_job *job = context;
-    const struct byte_rows *rows = &job->compute->bytes;
+    const struct integer_job *job = context;
+    const struct kernels *kernels = job->compute->kernels;
+    const struct integer_rows *rows = &job->compute->integers;
     size_t row = task * QUANTIZE_ROWS, count = size_min(QUANTIZE_ROWS, job->whole.m - row);
+    const float *x = job->x + row * job->x_stride;
 
     (void)worker;
-    job->compute->kernels->quantize_rows(count, job->in, job->x + row * job->x_stride, job->x_stride,
-                                         rows->bytes + row * rows->stride, rows->stride, rows->scale + row,
-                                         rows->zero + row);
+    if (job->words)
+        kernels->quantize_words(count, job->in, x, job->x_stride, rows->words + row * rows->stride,
+                                rows->stride, rows->scale + row);
+    else
+        kernels->quantize_rows(count, job->in, x, job->x_stride, rows->bytes + row * rows->stride,
+                               rows->stride, rows->scale + row, rows->zero + row);
 }
 
-static void run_byte_task(void *context, size_t task, size_t worker)
+static void run_integer_task(void *context, size_t task, size_t worker)
 {
-    const struct byte_job *job = context;
-    struct gemm_int8 part = job->whole;
+    const struct integer_job *job = context;
+    struct gemm_integers part = job->whole;
     struct corner at = corner_of(&job->split, task);
-    size_t row = at.row, column = at.column;
+    size_t row = at.row, column = at.column, panels = column / PANEL * part.panel_stride;
 
     (void)worker;
     part.m = size_min(job->split.row_step, part.m - row);
     part.n = size_min(job->split.column_step, part.n - column);
-    part.a += row * part.a_stride;
     part.a_scale += row;
-    part.a_zero += row;
-    part.b += column / PANEL * part.panel_stride;
     part.b_scale += column;
-    part.b_sum += column;
     part.c += row * part.c_stride + column;
     if (part.bias)
         part.bias += column;
     if (part.residual)
         part.residual += row * part.c_stride + column;
-    job->compute->kernels->gemm_int8(&part);
+    if (job->words) {
+        part.a_words += row * part.a_stride;
+        part.b_words += panels;
+        job->compute->kernels->gemm_int16(&part);
+    } else {
+        part.a_bytes += row * part.a_stride;
+        part.a_zero += row;
+        part.b_bytes += panels;
+        part.b_sum += column;
+        job->compute->kernels->gemm_int8(&part);
+    }
 }
 
-static void apply_bytes(const struct compute *compute, const struct linear *linear, const struct gemm *gemm)
+static void apply_integers(const struct compute *compute, const struct linear *linear,
+                           const struct gemm *gemm)
 {
-    const struct byte_rows *rows = &compute->bytes;
-    size_t k = round_up(linear->in, INT8_STEP);
-    struct byte_job job = {.compute = compute,
-                           .split = choose_split(compute, gemm->m, gemm->n, k),
-                           .x = gemm->a,
-                           .in = linear->in,
-                           .x_stride = gemm->a_stride,
-                           .whole = {.m = gemm->m,
-                                     .n = gemm->n,
-                                     .k = k,
-                                     .a = rows->bytes,
-                                     .a_stride = rows->stride,
-                                     .a_scale = rows->scale,
-                                     .a_zero = rows->zero,
-                                     .b = linear->bytes.panels,
-                                     .panel_stride = k * PANEL,
-                                     .b_scale = linear->bytes.scale,
-                                     .b_sum = linear->bytes.sum,
-                                     .bias = gemm->bias,
-                                     .residual = gemm->residual,
-                                     .activation = gemm->activation,
-                                     .c = gemm->c,
-                                     .c_stride = gemm->c_stride}};
+    const struct integer_rows *rows = &compute->integers;
+    const struct integer_weights *weights = &linear->integers;
+    size_t k = round_up(linear->in, INTEGER_STEP);
+    struct integer_job job = {.compute = compute,
+                              .split = choose_split(compute, gemm->m, gemm->n, k),
+                              .x = gemm->a,
+                              .in = linear->in,
+                              .x_stride = gemm->a_stride,
+                              .words = weights->words != NULL,
+                              .whole = {.m = gemm->m,
+                                        .n = gemm->n,
+                                        .k = k,
+                                        .a_stride = rows->stride,
+                                        .a_scale = rows->scale,
+                                        .a_zero = rows->zero,
+                                        .panel_stride = k * PANEL,
+                                        .b_scale = weights->scale,
+                                        .b_sum = weights->sum,
+                                        .bias = gemm->bias,
+                                        .residual = gemm->residual,
+                                        .activation = gemm->activation,
+                                        .c = gemm->c,
+                                        .c_stride = gemm->c_stride}};
 
+    if (job.words) {
+        job.whole.a_words = rows->words;
+        job.whole.b_words = weights->words;
+    } else {
+        job.whole.a_bytes = rows->bytes;
+        job.whole.b_bytes = weights->bytes;
+    }
     pool_run(compute->pool, (gemm->m + QUANTIZE_ROWS - 1) / QUANTIZE_ROWS, run_quantize_task, &job);
-    pool_run(compute->pool, job.split.tasks, run_byte_task, &job);
+    pool_run(compute->pool, job.split.tasks, run_integer_task, &job);
 }
 
-void byte_rows_take(struct byte_rows *rows, struct arena *arena, size_t count, size_t widest)
+void integer_rows_take(struct integer_rows *rows, struct arena *arena, size_t count, size_t widest,
+                       size_t size)
 {
-    rows->stride = round_up(widest, CACHE_LINE) + CACHE_LINE;
-    rows->bytes = arena_take(arena, count * rows->stride, 1);
+    rows->stride = round_up(widest, CACHE_LINE) + CACHE_LINE / size;
+    rows->bytes = arena_take(arena, count * rows->stride, size);
     rows->scale = arena_take(arena, count, sizeof *rows->scale);
     rows->zero = arena_take(arena, count, sizeof *rows->zero);
 }
@@ -230,8 +251,8 @@ void linear_apply(const struct compute *compute, const struct linear *linear, si
         compute->watch(compute->watch_context, linear, rows, x, x_stride);
     compute->stages->flops[compute->stages->current] +=
         2.0 * (double)rows * (double)linear->out * (double)linear->in;
-    if (linear->bytes.panels) {
-        apply_bytes(compute, linear, &gemm);
+    if (linear->integers.scale) {
+        apply_integers(compute, linear, &gemm);
         return;
     }
     struct job job = {compute, choose_split(compute, rows, linear->out, linear->in), gemm, &linear->half};

@@ -48,13 +48,16 @@ void stage_group_end(struct stages *stages);
 
 /* ---- what every layer needs */
 
-/* Room for the input of a layer with weights of bytes: rows as bytes, with what turns them back into numbers.
- */
-struct byte_rows {
-    uint8_t *bytes; /* [rows, stride] */
-    size_t stride;  /* a multiple of INT8_STEP, at least the widest input */
-    float *scale;   /* [rows] */
-    int32_t *zero;  /* [rows] */
+/* Room for the input of a layer with weights of bytes or words: rows as such, with what turns them back into
+ * numbers. */
+struct integer_rows {
+    union { /* [rows, stride], one block for both */
+        uint8_t *bytes;
+        int16_t *words;
+    };
+    size_t stride; /* elements: a multiple of INTEGER_STEP, at least the widest input */
+    float *scale;  /* [rows] */
+    int32_t *zero; /* [rows], of bytes */
 };
 
 struct linear;
@@ -67,14 +70,16 @@ struct compute {
     const struct kernels *kernels;
     struct pool *pool;
     struct stages *stages;
-    struct byte_rows bytes; /* needed only for layers with weights of bytes */
-    float *expanded;        /* needed only for weights in half precision: expanded_size() for each thread */
+    struct integer_rows integers; /* needed only for layers with weights of bytes or words */
+    float *expanded; /* needed only for weights in half precision: expanded_size() for each thread */
     size_t expanded_size;
     layer_watch *watch; /* or NULL */
     void *watch_context;
 };
 
-void byte_rows_take(struct byte_rows *rows, struct arena *arena, size_t count, size_t widest);
+/* size: bytes of the widest element, 1 or 2. */
+void integer_rows_take(struct integer_rows *rows, struct arena *arena, size_t count, size_t widest,
+                       size_t size);
 
 /* Floats that a thread needs to expand panels of layers with at most `longest` inputs. */
 size_t expanded_size(const struct kernels *kernels, size_t longest);
@@ -85,11 +90,12 @@ size_t matrix_stride(size_t n);
 
 /* ---- linear.c */
 
-/* Weights as bytes (kernels/int8.h). */
-struct byte_weights {
-    const int8_t *panels; /* [ceil(out / PANEL)][round_up(in, INT8_STEP) / 4][PANEL][4] */
-    const float *scale;   /* [out] */
-    const int32_t *sum;   /* [out] */
+/* Weights as bytes (kernels/int8.h) or words (kernels/int16.h); the other one is NULL. */
+struct integer_weights {
+    const int8_t *bytes;  /* [ceil(out / PANEL)][round_up(in, INTEGER_STEP) / 4][PANEL][4] */
+    const int16_t *words; /* [ceil(out / PANEL)][round_up(in, INTEGER_STEP) / 2][PANEL][2] */
+    const float *scale;   /* [out]; NULL: the weights are floats */
+    const int32_t *sum;   /* [out], of bytes */
 };
 
 /* Weights in half precision, which become floats a panel at a time. */
@@ -101,10 +107,10 @@ struct half_weights {
 
 struct linear {
     size_t in, out;
-    const float *weight; /* packed panels: [ceil(out / PANEL)][in][PANEL]; NULL: half or bytes has them */
+    const float *weight; /* packed panels: [ceil(out / PANEL)][in][PANEL]; NULL: half or integers has them */
     const float *bias;   /* [out] or NULL */
     struct half_weights half;
-    struct byte_weights bytes;
+    struct integer_weights integers;
 };
 
 /* out[rows, linear.out] = activation(x[rows, linear.in] * weight^T + bias) + residual. residual may be out.

@@ -33,9 +33,10 @@ static void take_workspace(clipseg_session *s, size_t side, size_t threads)
         end = size_max(end, arena->used);
     }
     arena_go_to(arena, end);
-    if (s->model->weights.has_bytes)
-        byte_rows_take(&s->compute.bytes, arena, s->vision.batch * s->vision.rows,
-                       size_max(config->vision.hidden, config->vision.intermediate));
+    if (s->model->weights.integer_size)
+        integer_rows_take(&s->compute.integers, arena, s->vision.batch * s->vision.rows,
+                          size_max(config->vision.hidden, config->vision.intermediate),
+                          s->model->weights.integer_size);
     s->compute.expanded_size = expanded_size(s->compute.kernels, s->model->weights.longest_half);
     s->compute.expanded = arena_take(arena, threads * s->compute.expanded_size, sizeof(float));
     s->ids = arena_take(arena, s->text.max_rows, sizeof *s->ids);

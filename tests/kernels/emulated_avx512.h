@@ -14,6 +14,7 @@
 #define kernels_init_avx512 emulated_kernels_init_avx512
 #define avx512_gemm emulated_avx512_gemm
 #define avx512_gemm_int8 emulated_avx512_gemm_int8
+#define avx512_gemm_int16 emulated_avx512_gemm_int16
 #define avx512_softmax emulated_avx512_softmax
 #define avx512_dot_bytes emulated_avx512_dot_bytes
 #define avx512_peak emulated_avx512_peak
@@ -25,6 +26,7 @@ typedef struct {
 } __attribute__((aligned(64))) __m512;
 typedef union {
     int32_t i[16];
+    int16_t w[32];
     int8_t s[64];
     uint8_t u[64];
 } __attribute__((aligned(64))) __m512i;
@@ -263,6 +265,14 @@ EMULATED __m512i _mm512_dpbusd_epi32(__m512i sum, __m512i a, __m512i b)
 {
     for (int j = 0; j < 64; j++)
         sum.i[j / 4] += a.u[j] * b.s[j];
+    return sum;
+}
+
+/* Signed words, two products to a sum of 32 bits, which wraps around. */
+EMULATED __m512i _mm512_dpwssd_epi32(__m512i sum, __m512i a, __m512i b)
+{
+    for (int j = 0; j < 32; j++)
+        sum.i[j / 2] = (int32_t)((uint32_t)sum.i[j / 2] + (uint32_t)(a.w[j] * b.w[j]));
     return sum;
 }
 

@@ -1,203 +1,129 @@
 /* test_int8.c: products of bytes of the tier in $CLIPSEG_CPU: the same integers as plain arithmetic for any
  * activations, weights bounded as promised, rows to bytes and back, operands that end at a page that must not
  * be touched. */
-#include <math.h>
-#include <string.h>
-
-#include "base/checked.h"
 #include "kernels/int8.h"
-#include "tests/kernels/guarded.h"
-#include "tests/kernels/tier.h"
+#include "tests/kernels/integer_product.h"
 
 static struct kernels kernels;
-static unsigned long long seed = 11;
 
-/* A packed random matrix [n, k]; one feature in five has outliers. */
-struct weights {
-    size_t n, k;
-    float *w;
-    int8_t *packed;
-    float *scale;
-    int32_t *sum;
-};
-
-static struct weights random_weights(size_t n, size_t k)
+/* Bytes of weights w: [n, k], with b_scale and b_sum of a product. */
+static void quantize_weights(struct gemm_integers *g, const float *w, size_t in)
 {
-    struct weights m = {n, k, malloc(n * k * sizeof(float)), NULL, guarded(n), (int32_t *)(void *)guarded(n)};
+    int8_t *packed = packed_memory(int8_packed_size(g->n, in)), *scratch = malloc(g->k);
+    float *scale = guarded(g->n);
+    int32_t *sum = (int32_t *)(void *)guarded(g->n);
 
-    if (!m.w || posix_memalign((void **)&m.packed, 64, int8_packed_size(n, k)))
-        abort();
-    for (size_t i = 0; i < n * k; i++)
-        m.w[i] = test_random(&seed) * (i / k % 5 == 0 && i % 37 == 0 ? 20.0f : 1.0f);
-    int8_t *scratch = malloc(round_up(k, INT8_STEP));
     if (!scratch)
         abort();
-    int8_pack(n, k, m.w, k, m.packed, scratch, m.scale, m.sum);
+    int8_pack(g->n, in, w, in, packed, scratch, scale, sum);
     free(scratch);
-    return m;
+    g->b_bytes = packed;
+    g->b_scale = scale;
+    g->b_sum = sum;
 }
 
-static void free_weights(struct weights *m)
+static void free_product(struct product *p)
 {
-    free(m->w);
-    free(m->packed);
+    free((void *)(uintptr_t)p->g.b_bytes);
+    free(p->w);
 }
 
 /* The byte of feature j at k. */
-static int weight(const struct weights *m, size_t j, size_t k)
+static int weight(const struct gemm_integers *g, size_t j, size_t k)
 {
-    size_t padded = round_up(m->k, INT8_STEP);
-    return m->packed[j / PANEL * PANEL * padded + k / 4 * 4 * PANEL + j % PANEL * 4 + k % 4];
+    return g->b_bytes[j / PANEL * g->panel_stride + k / 4 * 4 * PANEL + j % PANEL * 4 + k % 4];
 }
-
-static void weights_keep_the_bound_of_sixteen_bits(void)
-{
-    static const size_t groups[2][4] = {{0, 1, 4, 5}, {2, 3, 6, 7}};
-    struct weights m = random_weights(37, 203);
-    bool bounded = true, near = true, summed = true;
-
-    for (size_t j = 0; j < m.n; j++) {
-        int total = 0;
-        for (size_t k = 0; k < round_up(m.k, INT8_STEP); k++)
-            total += weight(&m, j, k);
-        summed = summed && total == m.sum[j];
-        for (size_t step = 0; step < m.k; step += INT8_STEP)
-            for (size_t g = 0; g < 2; g++) {
-                int positive = 0, negative = 0;
-                for (size_t i = 0; i < 4; i++) {
-                    int q = weight(&m, j, step + groups[g][i]);
-                    positive += q > 0 ? q : 0;
-                    negative += q < 0 ? q : 0;
-                }
-                bounded = bounded && positive <= 128 && negative >= -128;
-            }
-        for (size_t k = 0; k < m.k; k++) /* rounding, and at most two steps of what was taken back */
-            near =
-                near && fabsf((float)weight(&m, j, k) * m.scale[j] - m.w[j * m.k + k]) <= 2.01f * m.scale[j];
-    }
-    CHECK(bounded);
-    CHECK(near);
-    CHECK(summed);
-    free_weights(&m);
-}
-
-static double activate(double x, enum gemm_activation activation)
-{
-    switch (activation) {
-    case GEMM_RELU:
-        return x < 0.0 ? 0.0 : x;
-    case GEMM_QUICK_GELU:
-        return x / (1.0 + exp(-1.702 * x));
-    case GEMM_GELU:
-        return 0.5 * x * (1.0 + erf(x * 0.70710678118654752));
-    default:
-        return x;
-    }
-}
-
-/* A product of random operands. c holds what `before` says until a kernel has run. */
-struct product {
-    struct gemm_int8 g;
-    struct weights b;
-    float *c, *before;
-    size_t c_size;
-};
 
 /* fill: the byte of every activation, or -1 for random ones */
 static struct product random_product(size_t m, size_t n, size_t k, int fill, enum gemm_activation activation,
                                      bool residual)
 {
-    size_t padded = round_up(k, INT8_STEP), c_stride = n + 1, c_size = m * c_stride - 1;
-    uint8_t *a = guarded_bytes(m * padded);
-    float *a_scale = guarded(m), *bias = guarded(n);
+    struct product p = begin_product(m, n, k, 0.01f, activation, residual);
+    uint8_t *a = guarded_bytes(m * p.g.k);
     int32_t *a_zero = (int32_t *)(void *)guarded(m);
-    struct product p = {
-        .b = random_weights(n, k), .c = guarded(c_size), .before = guarded(c_size), .c_size = c_size};
 
-    for (size_t i = 0; i < m * padded; i++)
+    for (size_t i = 0; i < m * p.g.k; i++)
         a[i] = fill < 0 ? (uint8_t)(127.5f + 127.5f * test_random(&seed)) : (uint8_t)fill;
-    for (size_t i = 0; i < m; i++) {
-        a_scale[i] = 0.01f + 0.001f * (float)i;
+    for (size_t i = 0; i < m; i++)
         a_zero[i] = (int32_t)(i * 31 % 256);
-    }
-    for (size_t j = 0; j < n; j++)
-        bias[j] = test_random(&seed);
-    for (size_t i = 0; i < c_size; i++)
-        p.c[i] = p.before[i] = test_random(&seed);
-    p.g = (struct gemm_int8){.m = m,
-                             .n = n,
-                             .k = padded,
-                             .a = a,
-                             .a_stride = padded,
-                             .a_scale = a_scale,
-                             .a_zero = a_zero,
-                             .b = p.b.packed,
-                             .panel_stride = padded * PANEL,
-                             .b_scale = p.b.scale,
-                             .b_sum = p.b.sum,
-                             .bias = bias,
-                             .residual = residual ? p.c : NULL,
-                             .activation = activation,
-                             .c = p.c,
-                             .c_stride = c_stride};
+    p.g.a_bytes = a;
+    p.g.a_zero = a_zero;
+    quantize_weights(&p.g, p.w, k);
     return p;
 }
 
-/* Against plain arithmetic in double precision. */
+static void weights_keep_the_bound_of_sixteen_bits(void)
+{
+    static const size_t groups[2][4] = {{0, 1, 4, 5}, {2, 3, 6, 7}};
+    struct product p = random_product(1, 37, 203, -1, GEMM_NONE, false);
+    const struct gemm_integers *g = &p.g;
+    bool bounded = true, near = true, summed = true;
+
+    for (size_t j = 0; j < g->n; j++) {
+        int total = 0;
+        for (size_t k = 0; k < g->k; k++)
+            total += weight(g, j, k);
+        summed = summed && total == g->b_sum[j];
+        for (size_t step = 0; step < p.in; step += INTEGER_STEP)
+            for (size_t half = 0; half < 2; half++) {
+                int positive = 0, negative = 0;
+                for (size_t i = 0; i < 4; i++) {
+                    int q = weight(g, j, step + groups[half][i]);
+                    positive += q > 0 ? q : 0;
+                    negative += q < 0 ? q : 0;
+                }
+                bounded = bounded && positive <= 128 && negative >= -128;
+            }
+        for (size_t k = 0; k < p.in; k++) /* rounding, and at most two steps of what was taken back */
+            near = near &&
+                   fabsf((float)weight(g, j, k) * g->b_scale[j] - p.w[j * p.in + k]) <= 2.01f * g->b_scale[j];
+    }
+    CHECK(bounded);
+    CHECK(near);
+    CHECK(summed);
+    free_product(&p);
+}
+
+/* Against plain arithmetic. */
 static void check_product(size_t m, size_t n, size_t k, int fill, enum gemm_activation activation,
                           bool residual)
 {
     struct product p = random_product(m, n, k, fill, activation, residual);
-    const struct gemm_int8 *g = &p.g;
+    const struct gemm_integers *g = &p.g;
     double worst = 0.0;
     char text[120];
 
     kernels.gemm_int8(g);
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < n; j++) {
-            int64_t sum = -(int64_t)g->a_zero[i] * p.b.sum[j];
+            int64_t sum = -(int64_t)g->a_zero[i] * g->b_sum[j];
             for (size_t q = 0; q < g->k; q++)
-                sum += (int64_t)g->a[i * g->k + q] * weight(&p.b, j, q);
-            double want = activate(
-                (double)sum * (double)g->a_scale[i] * (double)p.b.scale[j] + (double)g->bias[j], activation);
-            want += residual ? (double)p.before[i * g->c_stride + j] : 0.0;
-            worst = fmax(worst, fabs((double)p.c[i * g->c_stride + j] - want) / (1.0 + fabs(want)));
+                sum += (int64_t)g->a_bytes[i * g->k + q] * weight(g, j, q);
+            worst = fmax(worst, error_of(&p, i, j, sum));
         }
     snprintf(text, sizeof text, "%zu x %zu x %zu, bytes %d: off by %.1e", m, n, k, fill, worst);
     CHECK_TEXT(worst < 2e-6, text);
-    for (size_t i = 0; i + 1 < m; i++)
-        CHECK_TEXT(p.c[i * g->c_stride + n] == p.before[i * g->c_stride + n], "wrote between the rows");
-    free_weights(&p.b);
+    check_gaps(&p);
+    free_product(&p);
 }
 
-/* Against the reference, to the last bit. */
-static void check_bits(gemm_int8_kernel *reference, gemm_int8_kernel *kernel, const char *name)
+static void check_random_bits(gemm_integers_kernel *reference, gemm_integers_kernel *kernel, const char *name)
 {
     for (size_t i = 1; i <= 40; i++) {
         struct product p = random_product(1 + i % 29, i * 5 % 67 + 1, 1 + i * 11 % 150, i % 7 ? -1 : 255,
                                           i % 3 ? GEMM_NONE : GEMM_RELU, i % 3 == 1);
-        float *expected = malloc(p.c_size * sizeof *expected);
         if (i % 4 == 0)
             p.g.bias = NULL;
-        reference(&p.g);
-        memcpy(expected, p.c, p.c_size * sizeof *expected);
-        memcpy(p.c, p.before, p.c_size * sizeof *expected);
-        kernel(&p.g);
-        CHECK_TEXT(!memcmp(expected, p.c, p.c_size * sizeof *expected), name);
-        free(expected);
-        free_weights(&p.b);
+        check_same_bits(&p, reference, kernel, name);
+        free_product(&p);
     }
 }
 
 static void every_product_has_the_bits_of_the_reference(void)
 {
-    struct gemm_int8_entry list[GEMM_INT8_MOST];
-    size_t count = gemm_int8_list(list);
+    struct gemm_integers_entry list[GEMM_INTEGERS_MOST];
 
-    for (size_t i = 1; i < count; i++)
-        if (list[i].runs)
-            check_bits(list[0].kernel, list[i].kernel, list[i].name);
-    check_bits(list[0].kernel, kernels.gemm_int8, kernels.name);
+    check_list(list, gemm_int8_list(list), kernels.gemm_int8, kernels.name, check_random_bits);
 }
 
 static void products_of_odd_sizes_are_exact(void)
@@ -222,7 +148,7 @@ static void activations_follow_the_product(void)
 static void rows_come_back_within_half_a_step(void)
 {
     for (size_t n = 1; n <= 40; n++) {
-        size_t padded = round_up(n, INT8_STEP);
+        size_t padded = round_up(n, INTEGER_STEP);
         float *x = guarded(3 * n), scale[3];
         uint8_t *bytes = guarded_bytes(3 * padded);
         int32_t zero[3];
@@ -248,7 +174,7 @@ static void bytes_of_rows_are_those_of_the_reference(void)
 
     CHECK(kernels_init(&reference, "scalar"));
     for (size_t n = 1; n <= 70; n++) {
-        size_t padded = round_up(n, INT8_STEP);
+        size_t padded = round_up(n, INTEGER_STEP);
         float *x = guarded(n), scale[2];
         uint8_t *bytes[2] = {guarded_bytes(padded), guarded_bytes(padded)};
         int32_t zero[2];

@@ -7,8 +7,10 @@
 #include "kernels/kernels.h"
 
 gemm_kernel avx2_gemm;
-gemm_int8_kernel avx2_gemm_int8;
+gemm_integers_kernel avx2_gemm_int8;
+gemm_integers_kernel avx2_gemm_int16;
 quantize_rows_kernel avx2_quantize_rows;
+quantize_words_kernel avx2_quantize_words;
 layer_norm_kernel avx2_layer_norm;
 softmax_kernel avx2_softmax;
 pack_rows_kernel avx2_pack_rows;
@@ -99,6 +101,26 @@ AVX2_INLINE __m256 avx2_activate(__m256 x, enum gemm_activation activation)
     default:
         return x;
     }
+}
+
+/* Sums of products of integers to the result: eight columns from `column` on, of which `count` (1..8) exist.
+ * Product and bias are rounded apart, as the reference does. */
+AVX2_INLINE void avx2_finish(const struct gemm_integers *g, size_t row, size_t column, size_t count,
+                             __m256 sum)
+{
+    __m256i mask = avx2_mask(count);
+    __m256 scale =
+        _mm256_mul_ps(_mm256_set1_ps(g->a_scale[row]), _mm256_maskload_ps(g->b_scale + column, mask));
+    __m256 bias = g->bias ? _mm256_maskload_ps(g->bias + column, mask) : _mm256_setzero_ps();
+    __m256 x = avx2_activate(_mm256_add_ps(_mm256_mul_ps(sum, scale), bias), g->activation);
+    float *c = g->c + row * g->c_stride + column;
+
+    if (g->residual)
+        x = _mm256_add_ps(x, _mm256_maskload_ps(g->residual + row * g->c_stride + column, mask));
+    if (count == 8)
+        _mm256_storeu_ps(c, x);
+    else
+        _mm256_maskstore_ps(c, mask, x);
 }
 
 /* The sum of all lanes. */

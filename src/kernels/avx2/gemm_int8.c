@@ -25,38 +25,25 @@ AVX2_INLINE __m256i widen(__m256i a0, __m256i a1, __m256i b0, __m256i b1)
     return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
 }
 
-/* Integer sums to the result: eight columns from `column` on, of which `count` (1..8) exist. Product and bias
- * are rounded apart, as the reference does. */
-AVX2_INLINE void finish(const struct gemm_int8 *g, size_t row, size_t column, size_t count, __m256i sum)
+/* Sums to the result: eight columns from `column` on, of which `count` (1..8) exist. */
+AVX2_INLINE void finish(const struct gemm_integers *g, size_t row, size_t column, size_t count, __m256i sum)
 {
-    __m256i mask = avx2_mask(count);
-    __m256i correction =
-        _mm256_mullo_epi32(_mm256_set1_epi32(g->a_zero[row]), _mm256_maskload_epi32(g->b_sum + column, mask));
-    __m256 scale =
-        _mm256_mul_ps(_mm256_set1_ps(g->a_scale[row]), _mm256_maskload_ps(g->b_scale + column, mask));
-    __m256 bias = g->bias ? _mm256_maskload_ps(g->bias + column, mask) : _mm256_setzero_ps();
-    __m256 x = _mm256_cvtepi32_ps(_mm256_sub_epi32(sum, correction));
-    float *c = g->c + row * g->c_stride + column;
+    __m256i sums = _mm256_maskload_epi32(g->b_sum + column, avx2_mask(count));
+    __m256i correction = _mm256_mullo_epi32(_mm256_set1_epi32(g->a_zero[row]), sums);
 
-    x = avx2_activate(_mm256_add_ps(_mm256_mul_ps(x, scale), bias), g->activation);
-    if (g->residual)
-        x = _mm256_add_ps(x, _mm256_maskload_ps(g->residual + row * g->c_stride + column, mask));
-    if (count == 8)
-        _mm256_storeu_ps(c, x);
-    else
-        _mm256_maskstore_ps(c, mask, x);
+    avx2_finish(g, row, column, count, _mm256_cvtepi32_ps(_mm256_sub_epi32(sum, correction)));
 }
 
 /* rows is a constant at every call, so that the accumulators become registers. */
-AVX2_INLINE void compute_tile(const struct gemm_int8 *g, size_t row, size_t column, const size_t rows)
+AVX2_INLINE void compute_tile(const struct gemm_integers *g, size_t row, size_t column, const size_t rows)
 {
     __m256i sum[TILE_ROWS][2];
-    const int8_t *b = g->b + column / PANEL * g->panel_stride;
-    const uint8_t *a = g->a + row * g->a_stride;
+    const int8_t *b = g->b_bytes + column / PANEL * g->panel_stride;
+    const uint8_t *a = g->a_bytes + row * g->a_stride;
     size_t stride = g->a_stride, width = g->n - column;
 
     UNROLL for (size_t r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm256_setzero_si256();
-    for (size_t k = 0; k < g->k; k += INT8_STEP, b += INT8_STEP * PANEL) {
+    for (size_t k = 0; k < g->k; k += INTEGER_STEP, b += INTEGER_STEP * PANEL) {
         const __m256i *p = (const __m256i *)(const void *)b;
         __m256i b00 = _mm256_load_si256(p), b01 = _mm256_load_si256(p + 1);
         __m256i b10 = _mm256_load_si256(p + 2), b11 = _mm256_load_si256(p + 3);
@@ -75,7 +62,7 @@ AVX2_INLINE void compute_tile(const struct gemm_int8 *g, size_t row, size_t colu
     }
 }
 
-AVX2 static void compute_tail(const struct gemm_int8 *g, size_t row, size_t column)
+AVX2 static void compute_tail(const struct gemm_integers *g, size_t row, size_t column)
 {
     switch (g->m - row) {
     case 1:
@@ -92,7 +79,7 @@ AVX2 static void compute_tail(const struct gemm_int8 *g, size_t row, size_t colu
     }
 }
 
-AVX2 void avx2_gemm_int8(const struct gemm_int8 *g)
+AVX2 void avx2_gemm_int8(const struct gemm_integers *g)
 {
     for (size_t column = 0; column < g->n; column += PANEL) {
         size_t row = 0;

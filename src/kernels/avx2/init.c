@@ -10,7 +10,9 @@ void kernels_init_avx2(struct kernels *kernels)
     kernels->gemm_columns = PANEL;
     kernels->gemm = avx2_gemm;
     kernels->gemm_int8 = avx2_gemm_int8;
+    kernels->gemm_int16 = avx2_gemm_int16;
     kernels->quantize_rows = avx2_quantize_rows;
+    kernels->quantize_words = avx2_quantize_words;
     kernels->layer_norm = avx2_layer_norm;
     kernels->softmax = avx2_softmax;
     kernels->pack_rows = avx2_pack_rows;

@@ -71,7 +71,7 @@ AVX2 void avx2_quantize_rows(size_t rows, size_t n, const float *x, size_t x_str
         scale[row] = finite ? (high - low) / 255.0f : NAN;
         zero[row] = (int32_t)lrintf(-low * inverse);
         if (inverse == 0.0f) {
-            memset(out, 0, round_up(n, INT8_STEP));
+            memset(out, 0, round_up(n, INTEGER_STEP));
             continue;
         }
         __m256 factor = _mm256_set1_ps(inverse);
@@ -83,7 +83,7 @@ AVX2 void avx2_quantize_rows(size_t rows, size_t n, const float *x, size_t x_str
             __m256 y = _mm256_maskload_ps(x + i, avx2_mask(n - i));
             _mm_storel_epi64((__m128i *)(void *)bytes, to_bytes(y, factor, offset));
             memset(bytes + (n - i), 0, 8 - (n - i));
-            memcpy(out + i, bytes, round_up(n, INT8_STEP) - i);
+            memcpy(out + i, bytes, round_up(n, INTEGER_STEP) - i);
         }
     }
 }

@@ -7,8 +7,9 @@
 
 gemm_kernel avx512_gemm;
 softmax_kernel avx512_softmax;
-dot_bytes_kernel avx512_dot_bytes; /* needs VNNI */
-gemm_int8_kernel avx512_gemm_int8; /* needs VNNI */
+dot_bytes_kernel avx512_dot_bytes;      /* needs VNNI */
+gemm_integers_kernel avx512_gemm_int8;  /* needs VNNI */
+gemm_integers_kernel avx512_gemm_int16; /* needs VNNI */
 peak_kernel avx512_peak;
 
 #if defined(__x86_64__)
@@ -42,6 +43,17 @@ VNNI_INLINE __m512i vnni_add(__m512i sum, __m512i x, __m512i b)
     return _mm512_dpbusd_epi32(sum, x, b);
 #else
     __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(b));
+    return sum;
+#endif
+}
+
+/* sum + products of two signed words of x with two of b in each lane. */
+VNNI_INLINE __m512i vnni_add_words(__m512i sum, __m512i x, __m512i b)
+{
+#if defined(AVX512_EMULATED)
+    return _mm512_dpwssd_epi32(sum, x, b);
+#else
+    __asm__("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(b));
     return sum;
 #endif
 }
@@ -103,6 +115,22 @@ AVX512_INLINE __m512 avx512_activate(__m512 x, enum gemm_activation activation)
     default:
         return x;
     }
+}
+
+/* Sums of products of integers to the result: sixteen columns from `column` on, of which `count` (1..16)
+ * exist. Product and bias are rounded apart, as the reference does. */
+AVX512_INLINE void avx512_finish(const struct gemm_integers *g, size_t row, size_t column, size_t count,
+                                 __m512 sum)
+{
+    __mmask16 mask = avx512_mask(count);
+    __m512 scale =
+        _mm512_mul_ps(_mm512_set1_ps(g->a_scale[row]), _mm512_maskz_loadu_ps(mask, g->b_scale + column));
+    __m512 bias = g->bias ? _mm512_maskz_loadu_ps(mask, g->bias + column) : _mm512_setzero_ps();
+    __m512 x = avx512_activate(_mm512_add_ps(_mm512_mul_ps(sum, scale), bias), g->activation);
+
+    if (g->residual)
+        x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(mask, g->residual + row * g->c_stride + column));
+    _mm512_mask_storeu_ps(g->c + row * g->c_stride + column, mask, x);
 }
 
 #endif

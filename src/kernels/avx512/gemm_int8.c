@@ -21,25 +21,16 @@ VNNI_INLINE __m512i broadcast(const uint8_t *a)
 
 typedef int32_t tile_sums[TILE_ROWS][2 * PANEL];
 
-/* Integer sums to the result, sixteen columns from `column` on, of which `count` (1..16) exist. Product and
- * bias are rounded apart, as the reference does. */
-VNNI_INLINE void finish(const struct gemm_int8 *g, size_t row, size_t column, size_t count, __m512i sum)
+/* Sums to the result: sixteen columns from `column` on, of which `count` (1..16) exist. */
+VNNI_INLINE void finish(const struct gemm_integers *g, size_t row, size_t column, size_t count, __m512i sum)
 {
-    __mmask16 mask = avx512_mask(count);
-    __m512i correction = _mm512_mullo_epi32(_mm512_set1_epi32(g->a_zero[row]),
-                                            _mm512_maskz_loadu_epi32(mask, g->b_sum + column));
-    __m512 scale =
-        _mm512_mul_ps(_mm512_set1_ps(g->a_scale[row]), _mm512_maskz_loadu_ps(mask, g->b_scale + column));
-    __m512 bias = g->bias ? _mm512_maskz_loadu_ps(mask, g->bias + column) : _mm512_setzero_ps();
-    __m512 x = _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, correction));
+    __m512i sums = _mm512_maskz_loadu_epi32(avx512_mask(count), g->b_sum + column);
+    __m512i correction = _mm512_mullo_epi32(_mm512_set1_epi32(g->a_zero[row]), sums);
 
-    x = avx512_activate(_mm512_add_ps(_mm512_mul_ps(x, scale), bias), g->activation);
-    if (g->residual)
-        x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(mask, g->residual + row * g->c_stride + column));
-    _mm512_mask_storeu_ps(g->c + row * g->c_stride + column, mask, x);
+    avx512_finish(g, row, column, count, _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, correction)));
 }
 
-VNNI static void finish_tile(const struct gemm_int8 *g, size_t row, size_t column, size_t rows,
+VNNI static void finish_tile(const struct gemm_integers *g, size_t row, size_t column, size_t rows,
                              tile_sums sums)
 {
     size_t width = g->n - column < 2 * PANEL ? g->n - column : 2 * PANEL;
@@ -50,14 +41,14 @@ VNNI static void finish_tile(const struct gemm_int8 *g, size_t row, size_t colum
 }
 
 /* rows and panels are constants at every call, so that the accumulators become registers. */
-VNNI_INLINE void compute_tile(const struct gemm_int8 *g, size_t row, size_t column, const size_t rows,
+VNNI_INLINE void compute_tile(const struct gemm_integers *g, size_t row, size_t column, const size_t rows,
                               const size_t panels)
 {
     _Alignas(64) tile_sums sums;
     __m512i sum[TILE_ROWS][2];
-    const int8_t *b = g->b + column / PANEL * g->panel_stride;
+    const int8_t *b = g->b_bytes + column / PANEL * g->panel_stride;
     const int8_t *next = b + (panels > 1 ? g->panel_stride : 0);
-    const uint8_t *a = g->a + row * g->a_stride;
+    const uint8_t *a = g->a_bytes + row * g->a_stride;
     size_t stride = g->a_stride;
 
     UNROLL512 for (size_t r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm512_setzero_si512();
@@ -81,7 +72,7 @@ VNNI_INLINE void compute_tile(const struct gemm_int8 *g, size_t row, size_t colu
 }
 
 /* Fewer rows than a whole tile has. */
-VNNI_INLINE void compute_tail(const struct gemm_int8 *g, size_t row, size_t column, const size_t panels)
+VNNI_INLINE void compute_tail(const struct gemm_integers *g, size_t row, size_t column, const size_t panels)
 {
     switch (g->m - row) {
     case 1:
@@ -123,7 +114,7 @@ VNNI_INLINE void compute_tail(const struct gemm_int8 *g, size_t row, size_t colu
 }
 
 /* All rows of one or two panels. */
-VNNI_INLINE void compute_column(const struct gemm_int8 *g, size_t column, const size_t panels)
+VNNI_INLINE void compute_column(const struct gemm_integers *g, size_t column, const size_t panels)
 {
     size_t row = 0;
 
@@ -132,7 +123,7 @@ VNNI_INLINE void compute_column(const struct gemm_int8 *g, size_t column, const 
     compute_tail(g, row, column, panels);
 }
 
-VNNI void avx512_gemm_int8(const struct gemm_int8 *g)
+VNNI void avx512_gemm_int8(const struct gemm_integers *g)
 {
     for (size_t column = 0; column < g->n; column += 2 * PANEL) {
         if (g->n - column > PANEL)

@@ -13,6 +13,7 @@ void kernels_init_avx512(struct kernels *kernels)
     kernels->peak = avx512_peak;
     if (kernels_feature(KERNELS_VNNI)) {
         kernels->gemm_int8 = avx512_gemm_int8;
+        kernels->gemm_int16 = avx512_gemm_int16;
         kernels->dot_bytes = avx512_dot_bytes;
     }
 }

@@ -19,11 +19,11 @@ NEON_INLINE int8x8_t broadcast(const uint8_t *a)
 }
 
 /* rows is a constant at every call, so that the accumulators become registers. */
-NEON_INLINE void compute_tile(const struct gemm_int8 *g, size_t row, size_t column, const size_t rows)
+NEON_INLINE void compute_tile(const struct gemm_integers *g, size_t row, size_t column, const size_t rows)
 {
     int32x4_t sum[TILE_ROWS][PAIRS];
-    const int8_t *b = g->b + column / PANEL * g->panel_stride;
-    const uint8_t *a = g->a + row * g->a_stride;
+    const int8_t *b = g->b_bytes + column / PANEL * g->panel_stride;
+    const uint8_t *a = g->a_bytes + row * g->a_stride;
 
     UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t p = 0; p < PAIRS; p++) sum[r][p] =
         vdupq_n_s32(0);
@@ -49,7 +49,7 @@ NEON_INLINE void compute_tile(const struct gemm_int8 *g, size_t row, size_t colu
     }
 }
 
-void neon_gemm_int8(const struct gemm_int8 *g)
+void neon_gemm_int8(const struct gemm_integers *g)
 {
     for (size_t column = 0; column < g->n; column += PANEL) {
         size_t row = 0;

@@ -20,12 +20,12 @@
     }
 
 /* rows is a constant at every call, so that the accumulators become registers. */
-DOTPROD_INLINE void compute_tile(const struct gemm_int8 *g, size_t row, size_t column, const size_t rows)
+DOTPROD_INLINE void compute_tile(const struct gemm_integers *g, size_t row, size_t column, const size_t rows)
 {
     int32x4_t sum[TILE_ROWS][4];
     int8x16_t x[TILE_ROWS];
-    const int8_t *b = g->b + column / PANEL * g->panel_stride;
-    const uint8_t *a = g->a + row * g->a_stride;
+    const int8_t *b = g->b_bytes + column / PANEL * g->panel_stride;
+    const uint8_t *a = g->a_bytes + row * g->a_stride;
     size_t k = 0;
 
     UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t q = 0; q < 4; q++) sum[r][q] = vdupq_n_s32(0);
@@ -46,7 +46,7 @@ DOTPROD_INLINE void compute_tile(const struct gemm_int8 *g, size_t row, size_t c
         neon_finish_int8(g, row + r, column, g->a_zero[row + r] - 128, sum[r]);
 }
 
-DOTPROD void neon_gemm_int8_dotprod(const struct gemm_int8 *g)
+DOTPROD void neon_gemm_int8_dotprod(const struct gemm_integers *g)
 {
     for (size_t column = 0; column < g->n; column += PANEL) {
         size_t row = 0;

@@ -20,12 +20,12 @@ NEON_INLINE uint8x16_t load_rows(const uint8_t *a, size_t stride, bool both)
 }
 
 /* rows (1..4) is a constant at every call, so that the accumulators become registers. */
-I8MM_INLINE void compute_tile(const struct gemm_int8 *g, size_t row, size_t column, const size_t rows)
+I8MM_INLINE void compute_tile(const struct gemm_integers *g, size_t row, size_t column, const size_t rows)
 {
     int32x4_t sum[ROW_PAIRS][PAIRS]; /* [row][feature] of 2 x 2 */
     const size_t row_pairs = (rows + 1) / 2;
-    const int8_t *b = g->b + column / PANEL * g->panel_stride;
-    const uint8_t *a = g->a + row * g->a_stride;
+    const int8_t *b = g->b_bytes + column / PANEL * g->panel_stride;
+    const uint8_t *a = g->a_bytes + row * g->a_stride;
 
     UNROLL for (size_t r = 0; r < row_pairs; r++) UNROLL for (size_t p = 0; p < PAIRS; p++) sum[r][p] =
         vdupq_n_s32(0);
@@ -59,7 +59,7 @@ I8MM_INLINE void compute_tile(const struct gemm_int8 *g, size_t row, size_t colu
     }
 }
 
-I8MM static void compute_tail(const struct gemm_int8 *g, size_t row, size_t column)
+I8MM static void compute_tail(const struct gemm_integers *g, size_t row, size_t column)
 {
     switch (g->m - row) {
     case 1:
@@ -76,7 +76,7 @@ I8MM static void compute_tail(const struct gemm_int8 *g, size_t row, size_t colu
     }
 }
 
-I8MM void neon_gemm_int8_i8mm(const struct gemm_int8 *g)
+I8MM void neon_gemm_int8_i8mm(const struct gemm_integers *g)
 {
     for (size_t column = 0; column < g->n; column += PANEL) {
         size_t row = 0;

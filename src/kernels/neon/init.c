@@ -16,7 +16,9 @@ void kernels_init_neon(struct kernels *kernels)
     if (kernels_feature(KERNELS_I8MM))
         kernels->gemm_int8 = neon_gemm_int8_i8mm;
 #endif
+    kernels->gemm_int16 = neon_gemm_int16;
     kernels->quantize_rows = neon_quantize_rows;
+    kernels->quantize_words = neon_quantize_words;
     kernels->layer_norm = neon_layer_norm;
     kernels->softmax = neon_softmax;
     kernels->pack_rows = neon_pack_rows;

@@ -27,8 +27,8 @@ NEON_INLINE int8x16_t neon_signed(uint8x16_t x)
 }
 
 /* Sums of a row and a panel's features to the result, as far as the columns exist; zero: the row's zero
- * point. Product and bias are rounded apart, as the reference does. */
-NEON_INLINE void neon_finish_int8(const struct gemm_int8 *g, size_t row, size_t column, int32_t zero,
+ * point. */
+NEON_INLINE void neon_finish_int8(const struct gemm_integers *g, size_t row, size_t column, int32_t zero,
                                   const int32x4_t sum[4])
 {
     UNROLL for (size_t q = 0; q < 4; q++)
@@ -38,14 +38,7 @@ NEON_INLINE void neon_finish_int8(const struct gemm_int8 *g, size_t row, size_t 
             return;
         size_t count = g->n - at < 4 ? g->n - at : 4;
         int32x4_t correction = vmulq_n_s32(neon_load_integers(g->b_sum + at, count), zero);
-        float32x4_t scale = vmulq_n_f32(neon_load(g->b_scale + at, count), g->a_scale[row]);
-        float32x4_t x = vmulq_f32(vcvtq_f32_s32(vsubq_s32(sum[q], correction)), scale);
-        if (g->bias)
-            x = vaddq_f32(x, neon_load(g->bias + at, count));
-        x = neon_activate(x, g->activation);
-        if (g->residual)
-            x = vaddq_f32(x, neon_load(g->residual + row * g->c_stride + at, count));
-        neon_store(g->c + row * g->c_stride + at, x, count);
+        neon_finish(g, row, at, count, vcvtq_f32_s32(vsubq_s32(sum[q], correction)));
     }
 }
 

@@ -5,10 +5,12 @@
 #include "kernels/kernels.h"
 
 gemm_kernel neon_gemm;
-gemm_int8_kernel neon_gemm_int8;
-gemm_int8_kernel neon_gemm_int8_dotprod; /* needs the dot product instructions */
-gemm_int8_kernel neon_gemm_int8_i8mm;    /* needs the matrix product of bytes */
+gemm_integers_kernel neon_gemm_int8;
+gemm_integers_kernel neon_gemm_int8_dotprod; /* needs the dot product instructions */
+gemm_integers_kernel neon_gemm_int8_i8mm;    /* needs the matrix product of bytes */
+gemm_integers_kernel neon_gemm_int16;
 quantize_rows_kernel neon_quantize_rows;
+quantize_words_kernel neon_quantize_words;
 layer_norm_kernel neon_layer_norm;
 softmax_kernel neon_softmax;
 pack_rows_kernel neon_pack_rows;
@@ -123,6 +125,22 @@ NEON_INLINE void neon_store(float *x, float32x4_t y, size_t count)
         vst1q_lane_f32(x + 1, y, 1);
     if (count > 2)
         vst1q_lane_f32(x + 2, y, 2);
+}
+
+/* Sums of products of integers to the result: four columns from `column` on, of which `count` (1..4) exist.
+ * Product and bias are rounded apart, as the reference does. */
+NEON_INLINE void neon_finish(const struct gemm_integers *g, size_t row, size_t column, size_t count,
+                             float32x4_t sum)
+{
+    float32x4_t scale = vmulq_n_f32(neon_load(g->b_scale + column, count), g->a_scale[row]);
+    float32x4_t x = vmulq_f32(sum, scale);
+
+    if (g->bias)
+        x = vaddq_f32(x, neon_load(g->bias + column, count));
+    x = neon_activate(x, g->activation);
+    if (g->residual)
+        x = vaddq_f32(x, neon_load(g->residual + row * g->c_stride + column, count));
+    neon_store(g->c + row * g->c_stride + column, x, count);
 }
 
 #endif

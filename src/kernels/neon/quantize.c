@@ -39,7 +39,7 @@ void neon_quantize_rows(size_t rows, size_t n, const float *x, size_t x_stride, 
 
         scale[row] = finite ? (high - low) / 255.0f : NAN;
         zero[row] = finite ? (int32_t)lrintf(-low * inverse) : 0;
-        memset(out + n / 8 * 8, 0, round_up(n, INT8_STEP) - n / 8 * 8);
+        memset(out + n / 8 * 8, 0, round_up(n, INTEGER_STEP) - n / 8 * 8);
         if (inverse == 0.0f) {
             memset(out, 0, n);
             continue;

@@ -5,10 +5,10 @@
 #include "base/checked.h"
 #include "kernels/scalar/scalar.h"
 
-static int32_t dot(const struct gemm_int8 *g, size_t row, size_t column)
+static int32_t dot(const struct gemm_integers *g, size_t row, size_t column)
 {
-    const uint8_t *a = g->a + row * g->a_stride;
-    const int8_t *b = g->b + column / PANEL * g->panel_stride + column % PANEL * 4;
+    const uint8_t *a = g->a_bytes + row * g->a_stride;
+    const int8_t *b = g->b_bytes + column / PANEL * g->panel_stride + column % PANEL * 4;
     int32_t sum = 0;
 
     for (size_t k = 0; k < g->k; k += 4, b += 4 * PANEL)
@@ -17,16 +17,20 @@ static int32_t dot(const struct gemm_int8 *g, size_t row, size_t column)
     return sum;
 }
 
-void scalar_gemm_int8(const struct gemm_int8 *g)
+void scalar_finish(const struct gemm_integers *g, size_t row, size_t column, float sum)
+{
+    float x = sum * (g->a_scale[row] * g->b_scale[column]) + (g->bias ? g->bias[column] : 0.0f);
+    size_t place = row * g->c_stride + column;
+
+    x = scalar_activate(x, g->activation);
+    g->c[place] = g->residual ? x + g->residual[place] : x;
+}
+
+void scalar_gemm_int8(const struct gemm_integers *g)
 {
     for (size_t i = 0; i < g->m; i++)
-        for (size_t j = 0; j < g->n; j++) {
-            float sum = (float)(dot(g, i, j) - g->a_zero[i] * g->b_sum[j]);
-            float x = sum * (g->a_scale[i] * g->b_scale[j]) + (g->bias ? g->bias[j] : 0.0f);
-            size_t place = i * g->c_stride + j;
-            x = scalar_activate(x, g->activation);
-            g->c[place] = g->residual ? x + g->residual[place] : x;
-        }
+        for (size_t j = 0; j < g->n; j++)
+            scalar_finish(g, i, j, (float)(dot(g, i, j) - g->a_zero[i] * g->b_sum[j]));
 }
 
 void scalar_quantize_rows(size_t rows, size_t n, const float *x, size_t x_stride, uint8_t *out,
@@ -47,6 +51,6 @@ void scalar_quantize_rows(size_t rows, size_t n, const float *x, size_t x_stride
             int32_t q = inverse > 0.0f ? (int32_t)lrintf(x[i] * inverse) + zero[row] : 0;
             out[i] = (uint8_t)(q < 0 ? 0 : q > 255 ? 255 : q);
         }
-        memset(out + n, 0, round_up(n, INT8_STEP) - n);
+        memset(out + n, 0, round_up(n, INTEGER_STEP) - n);
     }
 }

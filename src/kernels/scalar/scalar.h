@@ -6,8 +6,10 @@
 #include "kernels/kernels.h"
 
 gemm_kernel scalar_gemm;
-gemm_int8_kernel scalar_gemm_int8;
+gemm_integers_kernel scalar_gemm_int8;
+gemm_integers_kernel scalar_gemm_int16;
 quantize_rows_kernel scalar_quantize_rows;
+quantize_words_kernel scalar_quantize_words;
 layer_norm_kernel scalar_layer_norm;
 softmax_kernel scalar_softmax;
 pack_rows_kernel scalar_pack_rows;
@@ -19,5 +21,8 @@ dot_bytes_kernel scalar_dot_bytes;
 peak_kernel scalar_peak;
 
 float scalar_activate(float x, enum gemm_activation activation);
+
+/* A sum of products of integers to the result. */
+void scalar_finish(const struct gemm_integers *g, size_t row, size_t column, float sum);
 
 #endif
