@@ -48,9 +48,19 @@ struct conversion {
     struct own_pictures own;
     struct calibration pictures;
     struct accuracy accuracy;
-    bool compared; /* the file's answers with the model's: of integers */
     bool quiet, json;
 };
+
+static bool is_rounded(const struct conversion *c)
+{
+    return c->type == TENSOR_I8 || c->type == TENSOR_I16;
+}
+
+/* Are the file's answers compared with the model's? */
+static bool is_compared(const struct conversion *c)
+{
+    return is_rounded(c) && (c->json || !c->quiet);
+}
 
 /* ---- how near the file is */
 
@@ -98,7 +108,10 @@ static void print_json(const struct conversion *c, size_t bytes)
             buffer_text(&text, i ? ", " : "");
             buffer_json_string(&text, c->own.found.items[i].path);
         }
-        buffer_text(&text, "], \"accuracy\": ");
+        buffer_text(&text, "]");
+    }
+    if (is_compared(c)) {
+        buffer_text(&text, ", \"accuracy\": ");
         accuracy_json(&text, &c->accuracy);
     }
     buffer_text(&text, "}");
@@ -117,7 +130,7 @@ static clipseg_status report(const struct conversion *c, clipseg_error *error)
     note(c->quiet, "%s: %s, %.1f MB", c->path, c->type_name, (double)info.st_size / 1e6);
     if (c->json)
         print_json(c, (size_t)info.st_size);
-    else if (c->type == TENSOR_I8 && !c->quiet)
+    else if (is_compared(c))
         accuracy_print(&c->accuracy, pictures);
     return stdout_flush(error);
 }
@@ -129,9 +142,10 @@ static clipseg_status choose_pictures(struct conversion *c, clipseg_error *error
     clipseg_status status;
 
     c->pictures = calibration_drawn();
-    if (c->type != TENSOR_I8 && (c->folder || c->accuracy.count))
-        return error_set(error, CLIPSEG_ERROR_USAGE, "%s belongs to --type int8",
-                         c->folder ? "--calibrate" : "-p");
+    if (c->folder && c->type != TENSOR_I8)
+        return error_set(error, CLIPSEG_ERROR_USAGE, "--calibrate belongs to --type int8");
+    if (c->accuracy.count && !is_rounded(c))
+        return error_set(error, CLIPSEG_ERROR_USAGE, "-p belongs to --type int16 and int8");
     if (!c->folder)
         return CLIPSEG_OK;
     if ((status = own_pictures_collect(&c->own, c->folder, error)) == CLIPSEG_OK)
@@ -150,7 +164,7 @@ static clipseg_status convert(struct conversion *c, clipseg_error *error)
         return status;
     progress_enable(!c->quiet);
     status = model_convert(&checkpoint, c->path, c->type, &c->pictures, &c->model_options, error);
-    if (!status && c->type == TENSOR_I8 && (c->json || !c->quiet))
+    if (!status && is_compared(c))
         status = measure(c, error);
     if (!status && !signals_stop())
         status = report(c, error);
@@ -164,27 +178,31 @@ static int run(int count, char **arguments)
     const struct option options[] = {
         {0, "type", "TYPE",
          "of the weights: f32 (the same results bit by bit), f16 (half the size; the same as weights rounded "
-         "to f16) or int8 (the image tower in bytes: faster, and nearly the same); default f32",
+         "to f16), int16 (the image tower in 16-bit integers: faster, and the same but for traces) or int8 "
+         "(in bytes: faster still, and nearly the same); default f32",
          OPTION_TEXT, &c.type_name, NULL},
         {0, "calibrate", "DIR",
          "with int8: pictures like those that the model will see, of which 16 are used; default: a few that "
          "are built in",
          OPTION_TEXT, &c.folder, NULL},
         {'p', "prompt", "TEXT",
-         "with int8: a phrase to compare the masks with, repeatable; default: a few that fit any picture",
+         "with int16 and int8: a phrase to compare the masks with, repeatable; default: a few that fit any "
+         "picture",
          OPTION_CALL, &c.accuracy, accuracy_add_prompt},
         {0, "clip", "DIR", "as in segment", OPTION_TEXT, &c.clip, NULL},
         {'t', "threads", "N", "as in segment", OPTION_SIZE, &c.model_options.threads, NULL},
         {0, "cpu", "NAME", "as in segment; the file is the same for all, of int8 nearly", OPTION_TEXT,
          &c.model_options.cpu, NULL},
         {0, "json", NULL, "print one JSON object", OPTION_FLAG, &c.json, NULL},
-        {'q', "quiet", NULL, "say nothing, and do not measure how near int8 is", OPTION_FLAG, &c.quiet, NULL},
+        {'q', "quiet", NULL, "say nothing, and do not measure how near int16 or int8 is", OPTION_FLAG,
+         &c.quiet, NULL},
         {0}};
-    const struct usage usage = {&command_convert, "[options] MODEL FILE.gguf",
-                                "Write a model as one file: configuration, tokenizer and weights, arranged "
-                                "so that opening the file is mapping it. MODEL is whatever -m takes "
-                                "elsewhere. For int8 the file's masks are compared with the model's.",
-                                options};
+    const struct usage usage = {
+        &command_convert, "[options] MODEL FILE.gguf",
+        "Write a model as one file: configuration, tokenizer and weights, arranged "
+        "so that opening the file is mapping it. MODEL is whatever -m takes "
+        "elsewhere. For int16 and int8 the file's masks are compared with the model's.",
+        options};
     clipseg_model_options_default(&c.model_options);
     if (getenv("CLIPSEG_CPU") && *getenv("CLIPSEG_CPU"))
         c.model_options.cpu = getenv("CLIPSEG_CPU");

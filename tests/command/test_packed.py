@@ -160,7 +160,7 @@ def test_convert_refuses_what_it_cannot_do_and_leaves_nothing():
     convert(MODEL, "model.gguf")
     before = open("model.gguf", "rb").read()
     check_failure(clipseg("convert", "model.gguf", "x.gguf"), 3, "packed file already")
-    check_failure(clipseg("convert", MODEL, "x.gguf", "--type", "f8"), 2, "f32, f16 or int8")
+    check_failure(clipseg("convert", MODEL, "x.gguf", "--type", "f8"), 2, "f32, f16, int16 or int8")
     check_failure(clipseg("convert", MODEL), 2, "convert")
     check_failure(clipseg("convert", "nowhere", "x.gguf"), 5, "nowhere")
     check_failure(clipseg("convert", MODEL, "no/folder/x.gguf"), 5, "no/folder/x.gguf")
@@ -199,6 +199,59 @@ def test_damaged_packed_files_are_refused():
         open("bad.gguf", "wb").write(patch(bit // 8, bytes([data[bit // 8] ^ 1 << bit % 8])))
         result = clipseg("info", "bad.gguf")
         assert result.returncode in (0, 3) and result.stderr.count(b"\n") == (result.returncode != 0), result
+
+
+def test_integers_are_refused_where_they_do_not_belong():
+    """Bytes and words are for the image tower, of the size that their matrix has, with what goes with them."""
+    tower, others = b"clip.vision_model.encoder.layers.2.mlp.fc1.weight", b"clip.text_model.encoder.layers.0.mlp.fc1.weight"
+    for kind, number, parts in (("int8", 24, (".scale", ".sum")), ("int16", 25, (".scale",))):
+        convert(MODEL, "good.gguf", "--type", kind, "-q")
+        data = open("good.gguf", "rb").read()
+
+        def check(changed, *words):
+            open("bad.gguf", "wb").write(changed)
+            check_failure(clipseg("segment", PICTURE, "-p", "x", "-m", "bad.gguf", "-o", "out"), 3, "bad.gguf", *words)
+
+        def entry(name):
+            """Where a tensor's shape and its type lie in the header."""
+            place = data.index(struct.pack("<Q", len(name)) + name) + 8 + len(name)
+            rank = struct.unpack_from("<I", data, place)[0]
+            return [place + 4 + 8 * i for i in range(rank)], place + 4 + 8 * rank
+
+        def patch(form, *places_and_values):
+            changed = bytearray(data)
+            for place, value in places_and_values:
+                struct.pack_into(form, changed, place, value)
+            return bytes(changed)
+
+        for part in parts:
+            check(data.replace(tower + part.encode(), tower[:-1] + b"x" + part.encode()), tower.decode() + part, "missing")
+        sizes, place = entry(tower)
+        assert struct.unpack_from("<I", data, place)[0] == number
+        for size in sizes:
+            check(patch("<Q", (size, struct.unpack_from("<Q", data, size)[0] + 1)))
+        fast, slow = (struct.unpack_from("<Q", data, size)[0] for size in sizes[:2])
+        check(patch("<Q", (sizes[0], 2 * fast), (sizes[1], slow // 2)), tower.decode(), "of the size that its matrix has")
+        for wrong in (0, 1, 24, 25, 26):
+            if wrong != number:
+                check(patch("<I", (place, wrong)))
+        sizes, place = entry(others)  # as many bytes as before
+        doubled = patch("<Q", (sizes[0], 2 * struct.unpack_from("<Q", data, sizes[0])[0])) if kind == "int8" else data
+        check(doubled[:place] + struct.pack("<I", number) + doubled[place + 4:], others.decode(), f"type is I{8 * (number - 23)}")
+
+
+def test_words_beyond_their_bound_do_no_harm():
+    """Their sums wrap around, on every instruction set in the same way."""
+    convert(MODEL, "model.gguf", "--type", "int16", "-q")
+    data = bytearray(open("model.gguf", "rb").read())
+    for name, (shape, kind, place) in gguf_header(data)[1].items():
+        if kind == 25:
+            size = 2 * numpy.prod(shape)
+            data[place:place + size] = (b"\xff\x7f\x00\x80\xff\x7f\xff\x7f" * (size // 8 + 1))[:size]
+    open("wild.gguf", "wb").write(data)
+    check_success(clipseg("info", "--verify", "wild.gguf"))
+    for cpu in ("scalar", "avx2", "avx512"):
+        check_success(clipseg("segment", PICTURE, "-p", "x", "-m", "wild.gguf", "-o", cpu, "--cpu", cpu))
 
 
 def test_a_packed_file_is_known_by_its_content():

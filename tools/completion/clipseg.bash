@@ -7,7 +7,7 @@ _clipseg() {
     fi
     case $previous in
     help) mapfile -t COMPREPLY < <(compgen -W "segment prompt prelabel fetch classify embed index search pull models convert info tokenize bench" -- "$current"); return ;;
-    --type) mapfile -t COMPREPLY < <(compgen -W "f32 f16 int8" -- "$current"); return ;;
+    --type) mapfile -t COMPREPLY < <(compgen -W "f32 f16 int16 int8" -- "$current"); return ;;
     --calibrate) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
     --video) mapfile -t COMPREPLY < <(compgen -W "y4m rgb24" -- "$current"); return ;;
     --matrix) mapfile -t COMPREPLY < <(compgen -W "bt601 bt709 bt2020" -- "$current"); return ;;
