@@ -39,9 +39,9 @@ struct piece {
     float scale;           /* ... multiplied by this, which a file in half precision leaves to its reader */
 };
 
-/* In files of bytes the first layers of the image tower are in half precision: their errors pass through all
- * others, and together they would cost a quarter of the accuracy. */
-#define FLOAT_LAYERS 2
+/* In files of bytes the first layers of the image tower are words: their errors pass through all others, and
+ * together they would cost a quarter of the accuracy. */
+#define WORD_LAYERS 2
 
 /* Of a packed file or one of its matrices: bytes or words? */
 static inline bool type_is_integers(enum tensor_type type)

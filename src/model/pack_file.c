@@ -20,15 +20,18 @@ static int integer_layer(const char *name)
     return place ? atoi(place + sizeof layers - 1) : -1;
 }
 
-/* In files of integers the decoder stays as it is: it is small, and what it rounds is seen. */
+/* In files of integers the decoder stays as it is: it is small, and what it rounds is seen. In files of bytes
+ * the first layers of the image tower are words. */
 static enum tensor_type type_in_file(const char *name, bool matrix, enum tensor_type type)
 {
-    int first = type == TENSOR_I8 ? FLOAT_LAYERS : 0;
+    int layer = integer_layer(name);
 
     if (!matrix)
         return TENSOR_F32;
-    if (!type_is_integers(type) || integer_layer(name) >= first)
+    if (!type_is_integers(type))
         return type;
+    if (layer >= 0)
+        return layer < WORD_LAYERS ? TENSOR_I16 : type;
     return strncmp(name, "decoder.", 8) ? TENSOR_F16 : TENSOR_F32;
 }
 

@@ -178,7 +178,7 @@ clipseg_status smooth_vision(clipseg_model *model, const struct calibration *pic
             status = watch_pictures(model, pictures, &tower, &compute, embedding, error);
         }
     }
-    for (size_t i = FLOAT_LAYERS; !status && i < config->vision.layers; i++) {
+    for (size_t i = WORD_LAYERS; !status && i < config->vision.layers; i++) {
         const struct block *block = &model->weights.vision.blocks[i];
         smooth_values(&block->qkv, &block->projection, watch.ranges[i].attended);
         smooth_norm(&block->norm1, &block->qkv, watch.ranges[i].norm1);
