@@ -20,6 +20,9 @@ normalize_row_kernel avx2_normalize_row;
 dot_bytes_kernel avx2_dot_bytes;
 peak_kernel avx2_peak;
 
+/* quantize.c: the range of a row with 0 in it. false: something is not finite. */
+bool avx2_row_range(size_t n, const float *x, float *low, float *high);
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 

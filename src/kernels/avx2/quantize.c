@@ -20,8 +20,7 @@ AVX2_INLINE void widen(struct range *range, __m256 x)
     range->check = _mm256_fmadd_ps(x, _mm256_setzero_ps(), range->check);
 }
 
-/* The range of a row with 0 in it. false: something is not finite. */
-AVX2 static bool row_range(size_t n, const float *x, float *low, float *high)
+AVX2 bool avx2_row_range(size_t n, const float *x, float *low, float *high)
 {
     struct range range[CHAINS];
     float lows[8], highs[8];
@@ -64,7 +63,7 @@ AVX2 void avx2_quantize_rows(size_t rows, size_t n, const float *x, size_t x_str
 {
     for (size_t row = 0; row < rows; row++, x += x_stride, out += out_stride) {
         float low, high;
-        bool finite = row_range(n, x, &low, &high);
+        bool finite = avx2_row_range(n, x, &low, &high);
         float inverse = finite && high > low ? 255.0f / (high - low) : 0.0f;
         size_t i = 0;
 

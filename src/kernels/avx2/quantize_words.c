@@ -13,24 +13,6 @@ AVX2_INLINE __m256 load(const float *x, size_t count)
     return count >= 8 ? _mm256_loadu_ps(x) : _mm256_maskload_ps(x, avx2_mask(count));
 }
 
-/* The largest magnitude of a row; NaN: something is not finite. */
-AVX2 static float row_magnitude(size_t n, const float *x)
-{
-    const __m256 sign = _mm256_set1_ps(-0.0f), zero = _mm256_setzero_ps();
-    __m256 largest = zero, check = zero;
-    float lanes[8], most = 0.0f;
-
-    for (size_t i = 0; i < n; i += 8) {
-        __m256 y = load(x + i, n - i);
-        largest = _mm256_max_ps(largest, _mm256_andnot_ps(sign, y));
-        check = _mm256_fmadd_ps(y, zero, check); /* NaN when an element is not finite */
-    }
-    _mm256_storeu_ps(lanes, largest);
-    for (size_t i = 0; i < 8; i++)
-        most = lanes[i] > most ? lanes[i] : most;
-    return most + avx2_sum(check);
-}
-
 /* Eight floats to eight words. */
 AVX2_INLINE __m128i to_words(__m256 x, __m256 inverse)
 {
@@ -42,7 +24,9 @@ AVX2 void avx2_quantize_words(size_t rows, size_t n, const float *x, size_t x_st
                               size_t out_stride, float *scale)
 {
     for (size_t row = 0; row < rows; row++, x += x_stride, out += out_stride) {
-        float largest = row_magnitude(n, x), inverse = int16_inverse(largest);
+        float low, high;
+        bool finite = avx2_row_range(n, x, &low, &high);
+        float largest = !finite ? NAN : -low > high ? -low : high, inverse = int16_inverse(largest);
         __m256 factor = _mm256_set1_ps(inverse);
 
         scale[row] = largest / WORDS_MOST_ACTIVATION;

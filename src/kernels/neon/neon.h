@@ -20,6 +20,9 @@ normalize_row_kernel neon_normalize_row;
 dot_bytes_kernel neon_dot_bytes;
 peak_kernel neon_peak;
 
+/* quantize.c: the range of a row with 0 in it. false: something is not finite. */
+bool neon_row_range(size_t n, const float *x, float *low, float *high);
+
 #if defined(__aarch64__)
 #include <arm_neon.h>
 

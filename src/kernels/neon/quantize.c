@@ -7,8 +7,7 @@
 
 #if defined(__aarch64__)
 
-/* The range of a row with 0 in it. false: something is not finite. */
-static bool row_range(size_t n, const float *x, float *low, float *high)
+bool neon_row_range(size_t n, const float *x, float *low, float *high)
 {
     float32x4_t lowest = vdupq_n_f32(0.0f), highest = lowest, check = lowest, zero = lowest;
 
@@ -34,7 +33,7 @@ void neon_quantize_rows(size_t rows, size_t n, const float *x, size_t x_stride, 
 {
     for (size_t row = 0; row < rows; row++, x += x_stride, out += out_stride) {
         float low, high;
-        bool finite = row_range(n, x, &low, &high);
+        bool finite = neon_row_range(n, x, &low, &high);
         float inverse = finite && high > low ? 255.0f / (high - low) : 0.0f;
 
         scale[row] = finite ? (high - low) / 255.0f : NAN;

@@ -8,24 +8,13 @@
 
 #if defined(__aarch64__)
 
-/* The largest magnitude of a row; NaN: something is not finite. */
-static float row_magnitude(size_t n, const float *x)
-{
-    float32x4_t largest = vdupq_n_f32(0.0f), check = largest, zero = largest;
-
-    for (size_t i = 0; i < n; i += 4) {
-        float32x4_t y = neon_load(x + i, n - i);
-        largest = vmaxq_f32(largest, vabsq_f32(y));
-        check = vfmaq_f32(check, y, zero); /* NaN when an element is not finite */
-    }
-    return vmaxvq_f32(largest) + vaddvq_f32(check);
-}
-
 void neon_quantize_words(size_t rows, size_t n, const float *x, size_t x_stride, int16_t *out,
                          size_t out_stride, float *scale)
 {
     for (size_t row = 0; row < rows; row++, x += x_stride, out += out_stride) {
-        float largest = row_magnitude(n, x), inverse = int16_inverse(largest);
+        float low, high;
+        bool finite = neon_row_range(n, x, &low, &high);
+        float largest = !finite ? NAN : -low > high ? -low : high, inverse = int16_inverse(largest);
         size_t padded = round_up(n, INTEGER_STEP);
 
         scale[row] = largest / WORDS_MOST_ACTIVATION;
