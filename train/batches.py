@@ -20,7 +20,7 @@ def choose(rng, w):
     if rng.random() < 0.12:
         name = str(rng.choice(BREAKFAST))
         thing = next(i for i, t in enumerate(w.things) if t.name == name)
-        instance = scenes.Instance(thing, int(rng.choice(w.styles(thing))), "")
+        instance = scenes.Instance(thing, w.choose_style(rng, thing), "")
     return instance
 
 
@@ -93,7 +93,7 @@ class Scenes(IterableDataset):
                            if not world.colour_pair_held_out(w.things[twin.thing].name, c)]
                 a, b = rng.choice(colours, 2, replace=False)
                 instances[0] = scenes.Instance(twin.thing, twin.style, str(a))
-                instances[1] = scenes.Instance(twin.thing, int(rng.choice(w.styles(twin.thing))), str(b))
+                instances[1] = scenes.Instance(twin.thing, w.choose_style(rng, twin.thing), str(b))
             picture, owner = scenes.compose(rng, w, self.side, instances)
             pictures.append(picture)
             for k in range(self.prompts):
@@ -117,9 +117,8 @@ class Scenes(IterableDataset):
             thing = instances[int(rng.choice(seen))].thing
         else:
             thing = int(rng.integers(len(w.things)))
-        styles = w.styles(thing)
         same = frozenset(j for n in w.things[thing].names for j in w.meanings.get(n, ()))
-        return scenes.Instance(thing, int(rng.choice(styles)), ""), scenes.mask_of(owner, instances, same)
+        return scenes.Instance(thing, w.choose_style(rng, thing), ""), scenes.mask_of(owner, instances, same)
 
     def show(self, rng, singles):
         side = int(rng.choice(SINGLE_SIDES))

@@ -37,14 +37,22 @@ class World:
         for i, t in enumerate(things):
             self.similar.setdefault(t.subgroup, []).append(i)
         self.photos = backgrounds.photographs()
-        self.varied = False  # training alters the drawings (variation.py), evaluation does not
+        self.drawn = sprites[..., 3].any((2, 3))  # [things, styles]
+        self.training = False  # training alters the drawings (variation.py) and knows more styles, evaluation does not
 
     def styles(self, thing, unseen=False):
-        """The styles to draw a thing in: those known to training, or only the held-out one."""
+        """The styles to draw a thing in: those known to training, or only the held-out one. A thing of which one drawing
+        is held out is known in one style only."""
         held = self.things[thing].held_out_style
         if unseen:
             return [held] if held >= 0 else []
         return [s for s in (0, 1) if s != held]
+
+    def choose_style(self, rng, thing):
+        """A style known to training; there, half of the drawings are in one of the styles that are not evaluated."""
+        if self.training and self.things[thing].held_out_style < 0 and rng.random() < 0.5:
+            return int(rng.choice(np.flatnonzero(self.drawn[thing])))
+        return int(rng.choice(self.styles(thing)))
 
 
 def recolour(rgba, colour):
@@ -89,7 +97,7 @@ def draw_instance(rng, w, instance, canvas, owner, number, size, centre, plain=F
         sprite = sprite.copy()
         gain = rng.uniform(0.75, 1.2) * rng.uniform(0.9, 1.1, 3)
         sprite[..., :3] = np.clip(sprite[..., :3] * gain, 0, 255)
-    if w.varied:
+    if w.training:
         sprite = variation.vary(rng, sprite, hues=not instance.colour)
     if rng.random() < 0.5:
         sprite = np.ascontiguousarray(sprite[:, ::-1])
@@ -100,15 +108,15 @@ def draw_instance(rng, w, instance, canvas, owner, number, size, centre, plain=F
 def choose_instance(rng, w, unseen_style=False, unseen_colour=False):
     while True:
         thing = int(rng.integers(len(w.things)))
-        styles = w.styles(thing, unseen_style)
-        if not styles:
+        if unseen_style and not w.styles(thing, True):
             continue
         colour = ""
         if unseen_colour or (rng.random() < 0.25 and not unseen_style):
             colour = str(rng.choice(list(world.COLOURS)))
             if world.colour_pair_held_out(w.things[thing].name, colour) != unseen_colour:
                 continue
-        return Instance(thing, int(rng.choice(styles)), colour)
+        style = w.styles(thing, True)[0] if unseen_style else w.choose_style(rng, thing)
+        return Instance(thing, style, colour)
 
 
 def compose(rng, w, size, instances, smallest=36, largest=None):

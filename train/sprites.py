@@ -1,12 +1,17 @@
-"""Draw every thing in both styles once: sprites.npz with RGBA of SIZE x SIZE, [things, 2 styles, SIZE, SIZE, 4].
+"""Draw every thing in all styles once: sprites.npz with RGBA of SIZE x SIZE, [things, 5 styles, SIZE, SIZE, 4].
 
     sprites.py SOURCES_DIR OUT.npz
 
-SOURCES_DIR holds the unpacked npm packages `twemoji-svg`, `cldr-annotations-full`, `emojibase-data` (see `train/run`).
-Style 0 is Noto Color Emoji (Debian's fonts-noto-color-emoji), style 1 Twemoji.
+SOURCES_DIR holds the unpacked npm packages that `train/run` fetches.
+Style 0 is Noto Color Emoji (Debian's fonts-noto-color-emoji), style 1 Twemoji: the two that are evaluated, both with all
+things. The others are for training only: Fluent Emoji flat and in colour, and EmojiOne 2, which lacks some things; the
+drawing of such a thing is empty (transparent).
 """
+import functools
 import io
+import json
 import os
+import re
 import sys
 
 import cairosvg
@@ -38,8 +43,34 @@ def draw_twemoji(sources, code, size=SIZE):
     return Image.open(io.BytesIO(png)).convert("RGBA")
 
 
+@functools.cache
+def iconify(folder):
+    """A set of drawings in Iconify's form: {code point: name} and the drawings by name."""
+    icons = json.load(open(f"{folder}/icons.json", encoding="utf-8"))
+    return json.load(open(f"{folder}/chars.json", encoding="utf-8")), icons
+
+
+def draw_iconify(folder, thing):
+    """The set's drawing of the thing's code point or, where the set tells none, of its name; empty if it has none."""
+    characters, icons = iconify(folder)
+    name = characters.get(thing.code.lower()) or re.sub("[^a-z0-9]+", "-", thing.name)
+    name = icons.get("aliases", {}).get(name, {}).get("parent", name)
+    if name not in icons["icons"]:
+        return Image.new("RGBA", (SIZE, SIZE))
+    icon, side = icons["icons"][name], icons["width"]
+    svg = (f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+           f'viewBox="0 0 {icon.get("width", side)} {icon.get("height", side)}">{icon["body"]}</svg>')
+    png = cairosvg.svg2png(bytestring=svg.encode(), output_width=SIZE, output_height=SIZE)
+    return Image.open(io.BytesIO(png)).convert("RGBA")
+
+
+def draw_all(sources, thing):
+    return [draw_noto(thing.code), draw_twemoji(sources, thing.code)] + [
+        draw_iconify(f"{sources}/{folder}", thing) for folder in ("fluent-emoji-flat", "fluent-emoji", "emojione")]
+
+
 def fit(picture, size=SIZE):
-    """The drawing alone, centred in a square with a margin of one pixel."""
+    """The drawing alone, centred in a square with a margin of one pixel. Nothing stays nothing."""
     picture = picture.crop(picture.getchannel("A").getbbox())
     scale = (size - 2) / max(picture.size)
     picture = picture.resize([max(1, round(s * scale)) for s in picture.size], Image.LANCZOS)
@@ -77,9 +108,9 @@ def load_world(sources):
 def main():
     sources, out = sys.argv[1:3]
     things, keywords = load_world(sources)
-    sprites = np.zeros((len(things), 2, SIZE, SIZE, 4), np.uint8)
+    sprites = np.zeros((len(things), 5, SIZE, SIZE, 4), np.uint8)
     for i, thing in enumerate(things):
-        for style, picture in enumerate((draw_noto(thing.code), draw_twemoji(sources, thing.code))):
+        for style, picture in enumerate(draw_all(sources, thing)):
             sprites[i, style] = fit(picture)
             if thing.tint:
                 sprites[i, style] = dye(sprites[i, style], thing.tint)
