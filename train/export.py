@@ -9,6 +9,10 @@ from transformers import CLIPTokenizer
 
 import network
 
+# Added to every mask logit. Chosen on 400 scenes of other seeds than the evaluation's: there prompts for absent things are nearer
+# to what is wanted of them (.860 of .85) than drawings never seen (.459 of .40), and this moves a little from these to those.
+SHIFT = -0.03
+
 TOKENIZER = ("vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json")
 
 
@@ -18,6 +22,8 @@ def main():
     model = network.create(len(tokenizer))
     state = torch.load(f"{work}/state.pt", weights_only=True)
     model.load_state_dict(state["average"])
+    with torch.no_grad():
+        model.decoder.transposed_convolution[4].bias += SHIFT
     os.makedirs(out, exist_ok=True)
     network.save(model.half(), out)
     for name in TOKENIZER:
