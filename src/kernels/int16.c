@@ -11,7 +11,7 @@
 
 #include "base/checked.h"
 
-#define BLOCK_LIMIT ((1 << 18) - WORDS_BLOCK / 2)
+#define BLOCK_LIMIT ((1 << 18) - 0.5 * WORDS_BLOCK)
 
 size_t int16_packed_size(size_t out, size_t in)
 {
