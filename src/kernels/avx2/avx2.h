@@ -4,6 +4,8 @@
 #ifndef KERNELS_AVX2_AVX2_H
 #define KERNELS_AVX2_AVX2_H
 
+#include <string.h>
+
 #include "kernels/kernels.h"
 
 gemm_kernel avx2_gemm;
@@ -104,6 +106,15 @@ AVX2_INLINE __m256 avx2_activate(__m256 x, enum gemm_activation activation)
     default:
         return x;
     }
+}
+
+/* Four bytes, or two words, in every lane. */
+AVX2_INLINE __m256i avx2_broadcast(const void *x)
+{
+    int32_t bits;
+
+    memcpy(&bits, x, sizeof bits);
+    return _mm256_set1_epi32(bits);
 }
 
 /* Sums of products of integers to the result: eight columns from `column` on, of which `count` (1..8) exist.

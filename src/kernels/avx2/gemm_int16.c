@@ -2,22 +2,12 @@
  *
  * Two k of eight features are one register. vpmaddwd multiplies them by two words of a row and adds the two
  * products. After every block of k the accumulators are added to sums of float, which wait in memory. */
-#include <string.h>
-
 #include "base/checked.h"
 #include "kernels/avx2/avx2.h"
 
 #if defined(__x86_64__)
 
 #define TILE_ROWS 4
-
-AVX2_INLINE __m256i broadcast(const int16_t *a)
-{
-    int32_t two;
-
-    memcpy(&two, a, sizeof two);
-    return _mm256_set1_epi32(two);
-}
 
 /* One block of k. rows is a constant at every call, so that the accumulators become registers. */
 AVX2_INLINE void add_block(const int16_t *a, size_t stride, const int16_t *b, size_t k,
@@ -31,7 +21,7 @@ AVX2_INLINE void add_block(const int16_t *a, size_t stride, const int16_t *b, si
         __m256i b0 = _mm256_load_si256(p), b1 = _mm256_load_si256(p + 1);
         UNROLL for (size_t r = 0; r < rows; r++)
         {
-            __m256i x = broadcast(a + r * stride + i);
+            __m256i x = avx2_broadcast(a + r * stride + i);
             sum[r][0] = _mm256_add_epi32(sum[r][0], _mm256_madd_epi16(x, b0));
             sum[r][1] = _mm256_add_epi32(sum[r][1], _mm256_madd_epi16(x, b1));
         }

@@ -3,21 +3,11 @@
  * For eight k a row takes two broadcasts of four bytes. vpmaddubsw gives sums of two products in 16 bits; two
  * of them are added (which cannot overflow, kernels/int8.c) before vpmaddwd widens: three multiplications for
  * 64 products. */
-#include <string.h>
-
 #include "kernels/avx2/avx2.h"
 
 #if defined(__x86_64__)
 
 #define TILE_ROWS 4
-
-AVX2_INLINE __m256i broadcast(const uint8_t *a)
-{
-    int32_t four;
-
-    memcpy(&four, a, sizeof four);
-    return _mm256_set1_epi32(four);
-}
 
 AVX2_INLINE __m256i widen(__m256i a0, __m256i a1, __m256i b0, __m256i b1)
 {
@@ -49,7 +39,7 @@ AVX2_INLINE void compute_tile(const struct gemm_integers *g, size_t row, size_t 
         __m256i b10 = _mm256_load_si256(p + 2), b11 = _mm256_load_si256(p + 3);
         UNROLL for (size_t r = 0; r < rows; r++)
         {
-            __m256i a0 = broadcast(a + r * stride + k), a1 = broadcast(a + r * stride + k + 4);
+            __m256i a0 = avx2_broadcast(a + r * stride + k), a1 = avx2_broadcast(a + r * stride + k + 4);
             sum[r][0] = _mm256_add_epi32(sum[r][0], widen(a0, a1, b00, b10));
             sum[r][1] = _mm256_add_epi32(sum[r][1], widen(a0, a1, b01, b11));
         }

@@ -3,6 +3,8 @@
 #ifndef KERNELS_AVX512_AVX512_H
 #define KERNELS_AVX512_AVX512_H
 
+#include <string.h>
+
 #include "kernels/kernels.h"
 
 gemm_kernel avx512_gemm;
@@ -34,6 +36,47 @@ peak_kernel avx512_peak;
 #define UNROLL512 _Pragma("GCC unroll 16")
 #endif
 
+/* TILE(rows) for what is left below a whole tile of twelve rows. A constant in every case, so that the
+ * accumulators become registers. */
+#define AVX512_TAIL(rows, TILE)                                                                              \
+    switch (rows) {                                                                                          \
+    case 1:                                                                                                  \
+        TILE(1);                                                                                             \
+        break;                                                                                               \
+    case 2:                                                                                                  \
+        TILE(2);                                                                                             \
+        break;                                                                                               \
+    case 3:                                                                                                  \
+        TILE(3);                                                                                             \
+        break;                                                                                               \
+    case 4:                                                                                                  \
+        TILE(4);                                                                                             \
+        break;                                                                                               \
+    case 5:                                                                                                  \
+        TILE(5);                                                                                             \
+        break;                                                                                               \
+    case 6:                                                                                                  \
+        TILE(6);                                                                                             \
+        break;                                                                                               \
+    case 7:                                                                                                  \
+        TILE(7);                                                                                             \
+        break;                                                                                               \
+    case 8:                                                                                                  \
+        TILE(8);                                                                                             \
+        break;                                                                                               \
+    case 9:                                                                                                  \
+        TILE(9);                                                                                             \
+        break;                                                                                               \
+    case 10:                                                                                                 \
+        TILE(10);                                                                                            \
+        break;                                                                                               \
+    case 11:                                                                                                 \
+        TILE(11);                                                                                            \
+        break;                                                                                               \
+    default:                                                                                                 \
+        break;                                                                                               \
+    }
+
 /* sum + products of four unsigned bytes of x with four signed ones of b in each lane. GCC 12 copies sums to
  * other registers and back around its function for this instruction, which takes longer than the instruction.
  */
@@ -56,6 +99,15 @@ VNNI_INLINE __m512i vnni_add_words(__m512i sum, __m512i x, __m512i b)
     __asm__("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(b));
     return sum;
 #endif
+}
+
+/* Four bytes, or two words, in every lane. */
+AVX512_INLINE __m512i avx512_broadcast(const void *x)
+{
+    int32_t bits;
+
+    memcpy(&bits, x, sizeof bits);
+    return _mm512_set1_epi32(bits);
 }
 
 /* The first `count` (0..16) lanes. */

@@ -84,54 +84,14 @@ AVX512_INLINE void compute_tile(const struct gemm *g, const struct tile *t, cons
     finish(g, t, rows, sums);
 }
 
-/* Fewer rows than a whole tile has. */
-AVX512_INLINE void compute_tail(const struct gemm *g, const struct tile *t, size_t rows, const size_t panels)
-{
-    switch (rows) {
-    case 1:
-        compute_tile(g, t, 1, panels);
-        break;
-    case 2:
-        compute_tile(g, t, 2, panels);
-        break;
-    case 3:
-        compute_tile(g, t, 3, panels);
-        break;
-    case 4:
-        compute_tile(g, t, 4, panels);
-        break;
-    case 5:
-        compute_tile(g, t, 5, panels);
-        break;
-    case 6:
-        compute_tile(g, t, 6, panels);
-        break;
-    case 7:
-        compute_tile(g, t, 7, panels);
-        break;
-    case 8:
-        compute_tile(g, t, 8, panels);
-        break;
-    case 9:
-        compute_tile(g, t, 9, panels);
-        break;
-    case 10:
-        compute_tile(g, t, 10, panels);
-        break;
-    case 11:
-        compute_tile(g, t, 11, panels);
-        break;
-    default:
-        break;
-    }
-}
-
 /* All rows of one or two panels. */
 AVX512_INLINE void compute_column(const struct gemm *g, struct tile *t, const size_t panels)
 {
     for (t->row = 0; t->row + TILE_ROWS <= g->m; t->row += TILE_ROWS)
         compute_tile(g, t, TILE_ROWS, panels);
-    compute_tail(g, t, g->m - t->row, panels);
+#define TILE(rows) compute_tile(g, t, rows, panels)
+    AVX512_TAIL(g->m - t->row, TILE)
+#undef TILE
 }
 
 AVX512 void avx512_gemm(const struct gemm *g)

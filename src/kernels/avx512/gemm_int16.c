@@ -3,22 +3,12 @@
  *
  * Two k of a panel's 16 features are one register. vpdpwssd multiplies them by two words of a row and adds
  * both products. After every block of k the accumulators are added to sums of float, which wait in memory. */
-#include <string.h>
-
 #include "base/checked.h"
 #include "kernels/avx512/avx512.h"
 
 #if defined(__x86_64__)
 
 #define TILE_ROWS 12
-
-VNNI_INLINE __m512i broadcast(const int16_t *a)
-{
-    int32_t two;
-
-    memcpy(&two, a, sizeof two);
-    return _mm512_set1_epi32(two);
-}
 
 /* One block of k. rows and panels are constants at every call, so that the accumulators become registers.
  * next: the second panel. */
@@ -32,7 +22,7 @@ VNNI_INLINE void add_block(const int16_t *a, size_t stride, const int16_t *b, co
         __m512i b0 = _mm512_load_si512(b), b1 = panels > 1 ? _mm512_load_si512(next) : b0;
         UNROLL512 for (size_t r = 0; r < rows; r++)
         {
-            __m512i x = broadcast(a + r * stride);
+            __m512i x = avx512_broadcast(a + r * stride);
             sum[r][0] = vnni_add_words(sum[r][0], x, b0);
             if (panels > 1)
                 sum[r][1] = vnni_add_words(sum[r][1], x, b1);
@@ -74,31 +64,6 @@ VNNI_INLINE void compute_tile(const struct gemm_integers *g, size_t row, size_t 
     finish_tile(g, row, column, rows, total);
 }
 
-/* Fewer rows than a whole tile has. */
-#define TAIL(rows)                                                                                           \
-    case rows:                                                                                               \
-        compute_tile(g, row, column, rows, panels);                                                          \
-        break;
-
-VNNI_INLINE void compute_tail(const struct gemm_integers *g, size_t row, size_t column, const size_t panels)
-{
-    switch (g->m - row) {
-        TAIL(1)
-        TAIL(2)
-        TAIL(3)
-        TAIL(4)
-        TAIL(5)
-        TAIL(6)
-        TAIL(7)
-        TAIL(8)
-        TAIL(9)
-        TAIL(10)
-        TAIL(11)
-    default:
-        break;
-    }
-}
-
 /* All rows of one or two panels. */
 VNNI_INLINE void compute_column(const struct gemm_integers *g, size_t column, const size_t panels)
 {
@@ -106,7 +71,9 @@ VNNI_INLINE void compute_column(const struct gemm_integers *g, size_t column, co
 
     for (; row + TILE_ROWS <= g->m; row += TILE_ROWS)
         compute_tile(g, row, column, TILE_ROWS, panels);
-    compute_tail(g, row, column, panels);
+#define TILE(rows) compute_tile(g, row, column, rows, panels)
+    AVX512_TAIL(g->m - row, TILE)
+#undef TILE
 }
 
 VNNI void avx512_gemm_int16(const struct gemm_integers *g)

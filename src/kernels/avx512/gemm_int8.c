@@ -3,21 +3,11 @@
  *
  * Four k of a panel's 16 features are one register. vpdpbusd multiplies them by four bytes of a row and adds
  * to 32 bits without a stop at 16. */
-#include <string.h>
-
 #include "kernels/avx512/avx512.h"
 
 #if defined(__x86_64__)
 
 #define TILE_ROWS 12
-
-VNNI_INLINE __m512i broadcast(const uint8_t *a)
-{
-    int32_t four;
-
-    memcpy(&four, a, sizeof four);
-    return _mm512_set1_epi32(four);
-}
 
 typedef int32_t tile_sums[TILE_ROWS][2 * PANEL];
 
@@ -56,7 +46,7 @@ VNNI_INLINE void compute_tile(const struct gemm_integers *g, size_t row, size_t 
         __m512i b0 = _mm512_load_si512(b), b1 = panels > 1 ? _mm512_load_si512(next) : b0;
         UNROLL512 for (size_t r = 0; r < rows; r++)
         {
-            __m512i x = broadcast(a + r * stride);
+            __m512i x = avx512_broadcast(a + r * stride);
             sum[r][0] = vnni_add(sum[r][0], x, b0);
             if (panels > 1)
                 sum[r][1] = vnni_add(sum[r][1], x, b1);
@@ -71,48 +61,6 @@ VNNI_INLINE void compute_tile(const struct gemm_integers *g, size_t row, size_t 
     finish_tile(g, row, column, rows, sums);
 }
 
-/* Fewer rows than a whole tile has. */
-VNNI_INLINE void compute_tail(const struct gemm_integers *g, size_t row, size_t column, const size_t panels)
-{
-    switch (g->m - row) {
-    case 1:
-        compute_tile(g, row, column, 1, panels);
-        break;
-    case 2:
-        compute_tile(g, row, column, 2, panels);
-        break;
-    case 3:
-        compute_tile(g, row, column, 3, panels);
-        break;
-    case 4:
-        compute_tile(g, row, column, 4, panels);
-        break;
-    case 5:
-        compute_tile(g, row, column, 5, panels);
-        break;
-    case 6:
-        compute_tile(g, row, column, 6, panels);
-        break;
-    case 7:
-        compute_tile(g, row, column, 7, panels);
-        break;
-    case 8:
-        compute_tile(g, row, column, 8, panels);
-        break;
-    case 9:
-        compute_tile(g, row, column, 9, panels);
-        break;
-    case 10:
-        compute_tile(g, row, column, 10, panels);
-        break;
-    case 11:
-        compute_tile(g, row, column, 11, panels);
-        break;
-    default:
-        break;
-    }
-}
-
 /* All rows of one or two panels. */
 VNNI_INLINE void compute_column(const struct gemm_integers *g, size_t column, const size_t panels)
 {
@@ -120,7 +68,9 @@ VNNI_INLINE void compute_column(const struct gemm_integers *g, size_t column, co
 
     for (; row + TILE_ROWS <= g->m; row += TILE_ROWS)
         compute_tile(g, row, column, TILE_ROWS, panels);
-    compute_tail(g, row, column, panels);
+#define TILE(rows) compute_tile(g, row, column, rows, panels)
+    AVX512_TAIL(g->m - row, TILE)
+#undef TILE
 }
 
 VNNI void avx512_gemm_int8(const struct gemm_integers *g)
