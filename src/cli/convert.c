@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "cli/demo.h"
 #include "model/convert.h"
+#include "model/pack.h"
 
 static clipseg_status open_source(struct checkpoint *checkpoint, const char *name, const char *clip,
                                   clipseg_error *error)
@@ -51,15 +52,10 @@ struct conversion {
     bool quiet, json;
 };
 
-static bool is_rounded(const struct conversion *c)
-{
-    return c->type == TENSOR_I8 || c->type == TENSOR_I16;
-}
-
 /* Are the file's answers compared with the model's? */
 static bool is_compared(const struct conversion *c)
 {
-    return is_rounded(c) && (c->json || !c->quiet);
+    return type_is_integers(c->type) && (c->json || !c->quiet);
 }
 
 /* ---- how near the file is */
@@ -144,7 +140,7 @@ static clipseg_status choose_pictures(struct conversion *c, clipseg_error *error
     c->pictures = calibration_drawn();
     if (c->folder && c->type != TENSOR_I8)
         return error_set(error, CLIPSEG_ERROR_USAGE, "--calibrate belongs to --type int8");
-    if (c->accuracy.count && !is_rounded(c))
+    if (c->accuracy.count && !type_is_integers(c->type))
         return error_set(error, CLIPSEG_ERROR_USAGE, "-p belongs to --type int16 and int8");
     if (!c->folder)
         return CLIPSEG_OK;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "tests/kernels/activate.h"
 #include "tests/kernels/guarded.h"
 #include "tests/kernels/tier.h"
 
@@ -72,20 +73,6 @@ static struct product begin_product(size_t m, size_t n, size_t k, float unit, en
                                  .c = p.c,
                                  .c_stride = c_stride};
     return p;
-}
-
-static double activate(double x, enum gemm_activation activation)
-{
-    switch (activation) {
-    case GEMM_RELU:
-        return x < 0.0 ? 0.0 : x;
-    case GEMM_QUICK_GELU:
-        return x / (1.0 + exp(-1.702 * x));
-    case GEMM_GELU:
-        return 0.5 * x * (1.0 + erf(x * 0.70710678118654752));
-    default:
-        return x;
-    }
 }
 
 /* A result against its exact sum of products: how far off. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kernels/kernels.h"
+#include "tests/kernels/activate.h"
 #include "tests/kernels/guarded.h"
 #include "tests/kernels/tier.h"
 
@@ -26,20 +27,6 @@ static bool close_to(double x, double reference, double tolerance)
     if (isinf(reference))
         return x == reference;
     return fabs(x - reference) <= tolerance * (1.0 + fabs(reference));
-}
-
-static double activate(double x, enum gemm_activation activation)
-{
-    switch (activation) {
-    case GEMM_RELU:
-        return x < 0.0 ? 0.0 : x;
-    case GEMM_QUICK_GELU:
-        return x / (1.0 + exp(-1.702 * x));
-    case GEMM_GELU:
-        return 0.5 * x * (1.0 + erf(x * 0.70710678118654752));
-    default:
-        return x;
-    }
 }
 
 /* ---- packing and products */
