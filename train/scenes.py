@@ -49,7 +49,8 @@ class World:
         return [s for s in (0, 1) if s != held]
 
     def choose_style(self, rng, thing):
-        """A style known to training; there, half of the drawings are in one of the styles that are not evaluated."""
+        """A style known to training; there, half of the drawings are in any of the five, so that about three in ten are in a
+        style that is not evaluated."""
         if self.training and self.things[thing].held_out_style < 0 and rng.random() < 0.5:
             return int(rng.choice(np.flatnonzero(self.drawn[thing])))
         return int(rng.choice(self.styles(thing)))
