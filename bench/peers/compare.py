@@ -3,10 +3,10 @@
 
     bench/compare CHECKPOINT_DIR [--rounds 5] [--threads N] [--engines torch,onnxruntime,openvino]
 
-Every round times, one after the other: clipseg with the checkpoint and with its int8 file, and each engine with the picture
-repeated for every prompt, as transformers' guide does it, and with the picture encoded once. Prompts are new every time. All
-float32 but int8. Medians; the machine's peak is what `clipseg bench` measures. Before timing, the engines' answers are
-compared.
+Every round times, one after the other: clipseg with the checkpoint, with its int16 and with its int8 file, and each engine with
+the picture repeated for every prompt, as transformers' guide does it, and with the picture encoded once. Prompts are new every
+time. All float32 but these files. Medians; the machine's peak is what `clipseg bench` measures. Before timing, the engines'
+answers are compared.
 """
 import argparse
 import importlib.metadata
@@ -110,13 +110,14 @@ def main():
     a.add_argument("--work", default="build/peers", help="for graphs and the int8 file")
     args = a.parse_args()
     os.makedirs(args.work, exist_ok=True)
-    int8 = os.path.join(args.work, "int8.gguf")
-    subprocess.run([args.clipseg, "convert", "-q", "--type", "int8", args.checkpoint, int8], check=True)
+    engines = {"clipseg": Clipseg(args.clipseg, args.checkpoint, args.threads)}
+    for kind in ("int16", "int8"):
+        path = os.path.join(args.work, f"{kind}.gguf")
+        subprocess.run([args.clipseg, "convert", "-q", "--type", kind, args.checkpoint, path], check=True)
+        engines[f"clipseg, {kind}"] = Clipseg(args.clipseg, path, args.threads)
     torch.set_num_threads(args.threads)
     model = CLIPSegForImageSegmentation.from_pretrained(args.checkpoint).float().eval()
     pixels = torch.randn(1, 3, 352, 352)
-    engines = {"clipseg": Clipseg(args.clipseg, args.checkpoint, args.threads),
-               "clipseg, int8": Clipseg(args.clipseg, int8, args.threads)}
     with torch.inference_mode():
         for name in args.engines.split(","):
             title = " with ".join(f"{NAMES[p]} {importlib.metadata.version(p)}" for p in PACKAGES[name])
