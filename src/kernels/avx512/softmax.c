@@ -5,28 +5,45 @@
 
 #if defined(__x86_64__)
 
+#define CHAINS 4 /* independent ones, since each operation waits for the one before in its chain */
+
 AVX512 static float row_maximum(size_t n, const float *x)
 {
     const __m512 lowest = _mm512_set1_ps(-INFINITY);
-    __m512 highest = lowest;
+    __m512 highest[CHAINS] = {lowest, lowest, lowest, lowest};
+    size_t i = 0;
 
-    for (size_t i = 0; i < n; i += 16)
-        highest = _mm512_max_ps(highest, _mm512_mask_loadu_ps(lowest, avx512_mask(n - i), x + i));
-    return _mm512_reduce_max_ps(highest);
+    for (; i + CHAINS * 16 <= n; i += CHAINS * 16)
+        UNROLL512 for (size_t c = 0; c < CHAINS; c++) highest[c] =
+            _mm512_max_ps(highest[c], _mm512_loadu_ps(x + i + c * 16));
+    for (; i < n; i += 16)
+        highest[0] = _mm512_max_ps(highest[0], _mm512_mask_loadu_ps(lowest, avx512_mask(n - i), x + i));
+    return _mm512_reduce_max_ps(
+        _mm512_max_ps(_mm512_max_ps(highest[0], highest[1]), _mm512_max_ps(highest[2], highest[3])));
 }
 
 /* x = e^(x - maximum); returns the sum. */
 AVX512 static float row_exponentials(size_t n, float *x, float maximum)
 {
-    __m512 m = _mm512_set1_ps(maximum), sum = _mm512_setzero_ps();
+    __m512 m = _mm512_set1_ps(maximum), sum[CHAINS];
+    size_t i = 0;
 
-    for (size_t i = 0; i < n; i += 16) {
+    UNROLL512 for (size_t c = 0; c < CHAINS; c++) sum[c] = _mm512_setzero_ps();
+
+    for (; i + CHAINS * 16 <= n; i += CHAINS * 16)
+        UNROLL512 for (size_t c = 0; c < CHAINS; c++)
+        {
+            __m512 e = avx512_exp(_mm512_sub_ps(_mm512_loadu_ps(x + i + c * 16), m));
+            _mm512_storeu_ps(x + i + c * 16, e);
+            sum[c] = _mm512_add_ps(sum[c], e);
+        }
+    for (; i < n; i += 16) {
         __mmask16 mask = avx512_mask(n - i);
         __m512 e = avx512_exp(_mm512_sub_ps(_mm512_maskz_loadu_ps(mask, x + i), m));
         _mm512_mask_storeu_ps(x + i, mask, e);
-        sum = _mm512_mask_add_ps(sum, mask, sum, e);
+        sum[0] = _mm512_mask_add_ps(sum[0], mask, sum[0], e);
     }
-    return _mm512_reduce_add_ps(sum);
+    return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(sum[0], sum[1]), _mm512_add_ps(sum[2], sum[3])));
 }
 
 AVX512 void avx512_softmax(size_t rows, size_t n, const size_t *valid, float *x, size_t stride)

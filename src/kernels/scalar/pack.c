@@ -18,12 +18,15 @@ void scalar_pack_rows(size_t rows, size_t columns, const float *x, size_t stride
 
 void scalar_pack_columns(size_t rows, size_t columns, const float *x, size_t stride, float *out)
 {
-    for (size_t first = 0; first < columns; first += PANEL, out += rows * PANEL) {
-        size_t count = columns - first < PANEL ? columns - first : PANEL;
+    for (size_t j = 0; j < rows; j++, x += stride, out += PANEL) {
+        float *place = out;
+        size_t first = 0;
 
-        for (size_t j = 0; j < rows; j++) {
-            memcpy(out + j * PANEL, x + j * stride + first, count * sizeof *out);
-            memset(out + j * PANEL + count, 0, (PANEL - count) * sizeof *out);
-        }
+        for (; first + PANEL <= columns; first += PANEL, place += rows * PANEL)
+            memcpy(place, x + first, PANEL * sizeof *out);
+        if (first == columns)
+            continue;
+        memcpy(place, x + first, (columns - first) * sizeof *out);
+        memset(place + columns - first, 0, (first + PANEL - columns) * sizeof *out);
     }
 }
