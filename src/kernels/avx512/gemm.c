@@ -37,6 +37,13 @@ AVX512_INLINE __m512 base(const struct gemm *g, const struct tile *t, size_t row
     return g->residual ? _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, g->residual + place)) : sum;
 }
 
+/* Are the tile's sums all there is to it? So it is with attention's scores, where a tile is short. */
+AVX512_INLINE bool is_bare(const struct gemm *g, const struct tile *t)
+{
+    return !t->k && t->k_count == g->k && t->width == 2 * PANEL && !g->bias && !g->residual &&
+           g->activation == GEMM_NONE;
+}
+
 /* The tile's sums to C. */
 AVX512 static void finish(const struct gemm *g, const struct tile *t, size_t rows, tile_sums sums)
 {
@@ -116,6 +123,15 @@ AVX512_INLINE void compute_tile(const struct gemm *g, const struct tile *t, cons
     }
     for (size_t i = 0; k + i < t->k_count; i++)
         multiply(sum, a, stride, i, b, next, rows, panels);
+    if (panels > 1 && is_bare(g, t)) {
+        float *c = g->c + t->row * g->c_stride + t->column;
+        UNROLL512 for (size_t r = 0; r < rows; r++, c += g->c_stride)
+        {
+            _mm512_storeu_ps(c, sum[r][0]);
+            _mm512_storeu_ps(c + PANEL, sum[r][1]);
+        }
+        return;
+    }
     UNROLL512 for (size_t r = 0; r < rows; r++)
     {
         _mm512_store_ps(sums[r], sum[r][0]);
