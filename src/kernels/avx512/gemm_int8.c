@@ -30,6 +30,33 @@ VNNI static void finish_tile(const struct gemm_integers *g, size_t row, size_t c
             finish(g, row + r, column + i, width - i, _mm512_load_si512(&sums[r][i]));
 }
 
+#define STEP 4 /* registers of a panel between fetches */
+
+/* Into the second-level cache a line of either panel ahead: all of them in a column of four tiles. */
+VNNI_INLINE void fetch(const int8_t *ahead, size_t panel_stride)
+{
+    __builtin_prefetch((const void *)(uintptr_t)ahead, 0, 2);
+    __builtin_prefetch((const void *)((uintptr_t)ahead + panel_stride), 0, 2);
+}
+
+/* Four columns of the tile's rows, from k on, by a register of either panel. Every third row has a pointer of
+ * its own: the others are one or two strides from it, which an address can hold. */
+VNNI_INLINE void multiply(__m512i sum[TILE_ROWS][2], const uint8_t *const a[TILE_ROWS / 3], size_t stride,
+                          size_t k, const int8_t *b, const int8_t *next, const size_t rows,
+                          const size_t panels)
+{
+    __m512i b0 = _mm512_load_si512(b + k * PANEL);
+    __m512i b1 = panels > 1 ? _mm512_load_si512(next + k * PANEL) : b0;
+
+    UNROLL512 for (size_t r = 0; r < rows; r++)
+    {
+        __m512i x = avx512_broadcast(a[r / 3] + r % 3 * stride + k);
+        sum[r][0] = vnni_add(sum[r][0], x, b0);
+        if (panels > 1)
+            sum[r][1] = vnni_add(sum[r][1], x, b1);
+    }
+}
+
 /* rows and panels are constants at every call, so that the accumulators become registers. */
 VNNI_INLINE void compute_tile(const struct gemm_integers *g, size_t row, size_t column, const size_t rows,
                               const size_t panels)
@@ -38,20 +65,23 @@ VNNI_INLINE void compute_tile(const struct gemm_integers *g, size_t row, size_t 
     __m512i sum[TILE_ROWS][2];
     const int8_t *b = g->b_bytes + column / PANEL * g->panel_stride;
     const int8_t *next = b + (panels > 1 ? g->panel_stride : 0);
-    const uint8_t *a = g->a_bytes + row * g->a_stride;
-    size_t stride = g->a_stride;
+    const int8_t *ahead =
+        (const int8_t *)((uintptr_t)b + panels * g->panel_stride + row / TILE_ROWS * g->k / 16 * 64);
+    const uint8_t *a[TILE_ROWS / 3];
+    size_t stride = g->a_stride, k = 0;
 
+    UNROLL512 for (size_t i = 0; i < TILE_ROWS / 3; i++) a[i] = g->a_bytes + (row + 3 * i) * stride;
     UNROLL512 for (size_t r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm512_setzero_si512();
-    for (size_t k = 0; k < g->k; k += 4, b += 4 * PANEL, next += 4 * PANEL, a += 4) {
-        __m512i b0 = _mm512_load_si512(b), b1 = panels > 1 ? _mm512_load_si512(next) : b0;
-        UNROLL512 for (size_t r = 0; r < rows; r++)
-        {
-            __m512i x = avx512_broadcast(a + r * stride);
-            sum[r][0] = vnni_add(sum[r][0], x, b0);
-            if (panels > 1)
-                sum[r][1] = vnni_add(sum[r][1], x, b1);
-        }
+    for (; k + 4 * STEP <= g->k; k += 4 * STEP) {
+        fetch(ahead, g->panel_stride);
+        UNROLL512 for (size_t i = 0; i < 4 * STEP; i += 4) multiply(sum, a, stride, i, b, next, rows, panels);
+        ahead += 64;
+        b += 4 * STEP * PANEL;
+        next += 4 * STEP * PANEL;
+        UNROLL512 for (size_t i = 0; i < TILE_ROWS / 3; i++) a[i] += 4 * STEP;
     }
+    for (size_t i = 0; k + i < g->k; i += 4)
+        multiply(sum, a, stride, i, b, next, rows, panels);
     UNROLL512 for (size_t r = 0; r < rows; r++)
     {
         _mm512_store_si512(sums[r], sum[r][0]);
