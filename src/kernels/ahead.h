@@ -5,9 +5,9 @@
 #include "base/checked.h"
 #include "kernels/kernels.h"
 
-/* The panels that come after those before `column`, when k .. k + k_count are computed: beside them, at the first
- * column of the next part of K, or where the columns after these begin, which may be another product's: need not
- * exist. */
+/* The panels that come after those before `column`, when k .. k + k_count are computed: beside them, at the
+ * first column of the next part of K, or where the columns after these begin, which may be another product's:
+ * need not exist. */
 static inline const float *panels_ahead(const struct gemm *g, size_t column, size_t k, size_t k_count)
 {
     if (column >= g->n) {

@@ -1,6 +1,7 @@
 /* block.c: a transformer block, in CLIP's order (norm first) and in the decoder's (norm last). */
 #include <string.h>
 
+#include "base/checked.h"
 #include "nn/nn.h"
 
 void block_scratch_take(struct block_scratch *scratch, struct arena *arena, size_t rows, size_t hidden,
@@ -11,10 +12,9 @@ void block_scratch_take(struct block_scratch *scratch, struct arena *arena, size
     scratch->hidden_stride = matrix_stride(hidden);
     scratch->qkv_stride = matrix_stride(3 * hidden);
     scratch->inner_stride = matrix_stride(intermediate);
-    scratch->normed = arena_take(arena, rows * scratch->hidden_stride, sizeof(float));
-    scratch->attended = arena_take(arena, rows * scratch->hidden_stride, sizeof(float));
-    scratch->qkv = arena_take(arena, rows * scratch->qkv_stride, sizeof(float));
-    scratch->inner = arena_take(arena, rows * scratch->inner_stride, sizeof(float));
+    scratch->normed = scratch->attended = arena_take(arena, rows * scratch->hidden_stride, sizeof(float));
+    scratch->qkv = scratch->inner =
+        arena_take(arena, rows * size_max(scratch->qkv_stride, scratch->inner_stride), sizeof(float));
     scratch->keys = arena_take(arena, packed, sizeof(float));
     scratch->values = arena_take(arena, packed, sizeof(float));
     scratch->scores = arena_take(arena, threads * attention_scores_size(length), sizeof(float));

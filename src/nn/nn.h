@@ -161,8 +161,8 @@ struct block {
 
 /* Scratch for blocks of one shape; rows: the most that will ever be passed. */
 struct block_scratch {
-    float *normed, *qkv, *attended,
-        *inner; /* [rows, hidden], [rows, 3 hidden], [rows, hidden], [rows, intermediate] */
+    float *normed, *attended; /* [rows, hidden], in one place: attention is through with its input */
+    float *qkv, *inner;       /* [rows, 3 hidden] and [rows, intermediate], in one place: attention is over */
     size_t hidden_stride, qkv_stride, inner_stride;
     float *keys, *values, *scores;
 };
