@@ -20,6 +20,7 @@ import matplotlib
 from pictures import draw
 
 matplotlib.use("svg")
+matplotlib.rcParams["svg.fonttype"] = "none"  # text, not outlines of it
 from matplotlib import pyplot  # noqa: E402 (after the choice of what draws)
 
 LONG = 10  # seconds
@@ -120,7 +121,7 @@ def draw_curves(all_curves, path):
                 ax.set_xlabel(unit)
             else:
                 ax.set_title(title, fontsize=11)
-    figure.savefig(path)
+    figure.savefig(path, metadata={"Date": None})
 
 
 def main():

@@ -3,7 +3,8 @@
 
     bench/compare CHECKPOINT_DIR [--rounds 5] [--threads N] [--engines torch,onnxruntime,openvino]
 
-Every round times, one after the other: clipseg with the checkpoint, with its int16 and with its int8 file, and each engine with
+First whole commands: four prompts on the sample picture with their figure, by clipseg and by the guide's script. Then every
+round times, one after the other: clipseg with the checkpoint as a packed file of float32, of int16 and of int8, and each engine with
 the picture repeated for every prompt, as transformers' guide does it, and with the picture encoded once. Prompts are new every
 time. All float32 but these files. Medians; the machine's peak is what `clipseg bench` measures. Before timing, the engines'
 answers are compared.
@@ -14,6 +15,8 @@ import json
 import os
 import statistics
 import subprocess
+import sys
+import tempfile
 import time
 
 import torch
@@ -21,6 +24,8 @@ from transformers import CLIPSegForImageSegmentation
 
 import graphs
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+PICTURE = os.path.join(HERE, "..", "..", "examples", "breakfast.png")
 PROMPTS = (1, 4)
 PACKAGES = {"torch": ("transformers", "torch"), "onnxruntime": ("onnxruntime",), "openvino": ("openvino",)}
 NAMES = {"transformers": "transformers", "torch": "torch", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
@@ -100,6 +105,22 @@ def print_table(rows, peak, args):
                                           f" ({medians[c] / best[c]:.2f}x)") for c in PROMPTS) + " |")
 
 
+def time_commands(args, packed):
+    """Seconds of clipseg and of the guide's script, from start to end."""
+    prompts = ("a cup", "pancakes", "fruit", "cutlery")
+    with tempfile.TemporaryDirectory() as folder:
+        ours = [args.clipseg, "segment", "-q", "-m", packed, "-f", "figure", "-o", folder, PICTURE]
+        guide = [sys.executable, os.path.join(HERE, "guide.py"), args.checkpoint, PICTURE, os.path.join(folder, "guide.png"),
+                 *prompts]
+        seconds = {"ours": [], "guide": []}
+        for _ in range(args.rounds):
+            for name, command in (("ours", ours + [a for p in prompts for a in ("-p", p)]), ("guide", guide)):
+                start = time.perf_counter()
+                subprocess.run(command, check=True, capture_output=True)
+                seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(runs) for name, runs in seconds.items()}
+
+
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("clipseg")
@@ -110,11 +131,14 @@ def main():
     a.add_argument("--work", default="build/peers", help="for graphs and the int8 file")
     args = a.parse_args()
     os.makedirs(args.work, exist_ok=True)
-    engines = {"clipseg": Clipseg(args.clipseg, args.checkpoint, args.threads)}
+    packed = {}
+    for kind in ("f32", "int16", "int8"):
+        packed[kind] = os.path.join(args.work, f"{kind}.gguf")
+        subprocess.run([args.clipseg, "convert", "-q", "--type", kind, args.checkpoint, packed[kind]], check=True)
+    commands = time_commands(args, packed["f32"])
+    engines = {"clipseg": Clipseg(args.clipseg, packed["f32"], args.threads)}
     for kind in ("int16", "int8"):
-        path = os.path.join(args.work, f"{kind}.gguf")
-        subprocess.run([args.clipseg, "convert", "-q", "--type", kind, args.checkpoint, path], check=True)
-        engines[f"clipseg, {kind}"] = Clipseg(args.clipseg, path, args.threads)
+        engines[f"clipseg, {kind}"] = Clipseg(args.clipseg, packed[kind], args.threads)
     torch.set_num_threads(args.threads)
     model = CLIPSegForImageSegmentation.from_pretrained(args.checkpoint).float().eval()
     pixels = torch.randn(1, 3, 352, 352)
@@ -129,6 +153,8 @@ def main():
             for name, engine in engines.items():
                 rows[name].append(engine.times())
     rows = {name: rounds[1:] for name, rounds in rows.items()}  # the first one warms up
+    print(f"clipseg segment -f figure, 4 prompts, whole command: {commands['ours']:.2f} s; transformers' guide as a script: "
+          f"{commands['guide']:.1f} s ({commands['guide'] / commands['ours']:.1f}x)\n")
     print_table(rows, statistics.median(engines["clipseg"].peaks), args)
 
 
