@@ -6,6 +6,10 @@
 #define SOLVER_WEIGHT 6.0f
 #define MUTE 0.05 /* less difference: the colours say nothing; noise reaches 0.03 */
 #define CLEAR 0.12
+#define CONTRADICTION 0.03 /* of the model's sure pixels inside */
+#define MOST_CONTRADICTION 0.06
+#define LOSS 0.08 /* of the area */
+#define MOST_LOSS 0.10
 #define TRUST_BINS 64
 #define TRUST_STEP 0.125f
 
@@ -89,29 +93,53 @@ void evidence_compare(float *q, const float *blind, const float *confidence, siz
         q[i] -= part * (blind[i] - 0.5f);
 }
 
-/* Where the answer and the model differ about the side of the border, there is a trust that would make them
- * agree: a histogram of these says at once which trust leaves how much contradiction. */
-bool evidence_weigh(const float *z, const float *confidence, const float *q, size_t count, double most,
-                    float least_trust, float *trust)
+/* What the answer does that the model would not, by the trust that would prevent it. */
+struct tally {
+    double bins[TRUST_BINS + 1]; /* with so many steps more trust it is gone */
+    double sum;
+};
+
+static void tally_add(struct tally *tally, size_t steps, double what)
 {
-    double bins[TRUST_BINS + 1] = {0.0}, sure = 0.0, against = 0.0;
-    size_t steps = 0;
+    tally->bins[steps] += what;
+    tally->sum += what;
+}
+
+/* The steps to what is allowed: as much as there is up to `limit`, less the more it is above, nothing of
+ * `most`. false: it is more than that. */
+static bool tally_steps(const struct tally *tally, double limit, double most, size_t *steps)
+{
+    double left = tally->sum, allowed = left > limit ? limit * (most - left) / (most - limit) : left;
+
+    if (left > most)
+        return false;
+    for (*steps = 0; left > allowed && *steps < TRUST_BINS; ++*steps)
+        left -= tally->bins[*steps];
+    return true;
+}
+
+bool evidence_weigh(const float *z, const float *confidence, const float *q, size_t count, float least_trust,
+                    float *trust)
+{
+    struct tally against = {{0.0}, 0.0}, lost = {{0.0}, 0.0};
+    double sure = 0.0, inside = 0.0;
+    size_t steps, more;
 
     for (size_t i = 0; i < count; i++) {
         float answer = SOLVER_WEIGHT * (2.0f * q[i] - 1.0f);
-        sure += z[i] > 0.0f ? (double)confidence[i] : 0.0;
-        if ((least_trust * z[i] + answer > 0.0f) == (z[i] > 0.0f))
+        bool thing = z[i] > 0.0f;
+        sure += thing ? (double)confidence[i] : 0.0;
+        inside += thing;
+        if ((least_trust * z[i] + answer > 0.0f) == thing)
             continue;
-        float steps_needed = (-answer / z[i] - least_trust) / TRUST_STEP;
-        bins[(size_t)fminf(fmaxf(steps_needed, 0.0f), TRUST_BINS)] += (double)confidence[i];
-        against += (double)confidence[i];
+        float needed = (-answer / z[i] - least_trust) / TRUST_STEP;
+        size_t bin = (size_t)fminf(fmaxf(needed, 0.0f), TRUST_BINS);
+        tally_add(&against, bin, (double)confidence[i]);
+        tally_add(&lost, bin, thing ? 1.0 : -1.0);
     }
-    double limit = most * sure;
-    if (against > 2.0 * limit)
+    if (!tally_steps(&against, CONTRADICTION * sure, MOST_CONTRADICTION * sure, &steps) ||
+        !tally_steps(&lost, LOSS * inside, MOST_LOSS * inside, &more))
         return false;
-    double allowed = against <= limit ? against : 2.0 * limit - against;
-    for (; against > allowed && steps < TRUST_BINS; steps++)
-        against -= bins[steps];
-    *trust = least_trust + TRUST_STEP * (float)steps;
+    *trust = least_trust + TRUST_STEP * (float)(more > steps ? more : steps);
     return true;
 }

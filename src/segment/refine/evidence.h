@@ -56,12 +56,14 @@ void evidence_spread(const float *logits, size_t side, float shift, size_t width
  */
 void evidence_compare(float *q, const float *blind, const float *confidence, size_t count);
 
-/* How much the model is to be trusted against the solver's answer q: `least_trust`, or more until no more
- * than the part `most` of its sure evidence for the thing is contradicted; less is allowed the worse it
- * looked. false: more than twice that is contradicted, the solver did not understand the picture (a spider's
- * web on gravel). */
-bool evidence_weigh(const float *z, const float *confidence, const float *q, size_t count, double most,
-                    float least_trust, float *trust);
+/* How much the model is to be trusted against the solver's answer q: `least_trust`, or more, where otherwise
+ * - more than 3 % of the model's sure evidence for the thing would be contradicted, or
+ * - the thing would lose more than 8 % of its area: blur keeps an area, so what is taken away and not added
+ *   elsewhere is mostly a part of another colour, such as the black of a butterfly.
+ * The worse it looks, the less is allowed. false: above 6 % and 10 % the solver did not understand the
+ * picture (a spider's web on gravel). */
+bool evidence_weigh(const float *z, const float *confidence, const float *q, size_t count, float least_trust,
+                    float *trust);
 
 /* q = sigmoid(trust z + 6 (2 q - 1)): the solver's answer with the model's added back. All [height, width].
  */

@@ -25,7 +25,6 @@
 #define LAMBDA 32.0f
 #define STEPS_FAST 25
 #define STEPS_BEST 50
-#define CONTRADICTION 0.03 /* of the model's sure pixels inside: more, and the solver is trusted less */
 
 void clipseg_refine_options_default(clipseg_refine_options *options)
 {
@@ -174,7 +173,7 @@ static bool solve(struct clipseg_refiner *r, float shift)
     solver_solve(&r->blind_solver, r->q, r->confidence, r->blind);
     solver_solve(&r->solver, r->q, r->confidence, r->q);
     evidence_compare(r->q, r->blind, r->confidence, pixels);
-    if (!evidence_weigh(r->z, r->confidence, r->q, pixels, CONTRADICTION, r->options.trust, &trust))
+    if (!evidence_weigh(r->z, r->confidence, r->q, pixels, r->options.trust, &trust))
         return false;
     evidence_add(r->z, trust, r->width, r->height, r->pool, r->q);
     return true;
