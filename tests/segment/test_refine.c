@@ -442,7 +442,7 @@ static bool weigh(size_t contradicted, float *trust)
         confidence[i] = 1.0f;
         q[i] = i < contradicted ? 0.01f * (float)(i % 10) : 0.9f;
     }
-    return evidence_weigh(z, confidence, q, 1000, 0.8f, trust);
+    return evidence_weigh(z, confidence, q, 1000, 0.8f, false, trust);
 }
 
 static void the_more_is_contradicted_the_more_the_model_is_trusted(void)
@@ -458,7 +458,7 @@ static void the_more_is_contradicted_the_more_the_model_is_trusted(void)
 
 /* 1000 pixels inside and as many outside; at the border, where the model is in doubt, the solver takes some
  * away and adds some. */
-static bool weigh_area(size_t taken, size_t added, float *trust)
+static bool weigh_area(size_t taken, size_t added, bool shared, float *trust)
 {
     static float z[2000], confidence[2000], q[2000];
 
@@ -468,18 +468,19 @@ static bool weigh_area(size_t taken, size_t added, float *trust)
         confidence[i] = moved ? 0.002f : 1.0f;
         q[i] = thing ? (moved ? 0.01f * (float)(i % 30) : 0.9f) : moved ? 0.9f : 0.1f;
     }
-    return evidence_weigh(z, confidence, q, 2000, 0.8f, trust);
+    return evidence_weigh(z, confidence, q, 2000, 0.8f, shared, trust);
 }
 
 static void a_thing_does_not_lose_a_tenth_of_its_area(void)
 {
     float trust = 0.0f, more = 0.0f;
 
-    CHECK(weigh_area(79, 0, &trust) && trust == 0.8f);
-    CHECK(weigh_area(90, 0, &more) && more > 0.8f);
-    CHECK(!weigh_area(101, 0, &more)); /* better leave the mask alone */
-    CHECK(weigh_area(101, 30, &trust) && trust == 0.8f);
-    CHECK(weigh_area(0, 300, &trust) && trust == 0.8f);
+    CHECK(weigh_area(79, 0, false, &trust) && trust == 0.8f);
+    CHECK(weigh_area(90, 0, false, &more) && more > 0.8f);
+    CHECK(!weigh_area(101, 0, false, &more)); /* better leave the mask alone */
+    CHECK(weigh_area(101, 30, false, &trust) && trust == 0.8f);
+    CHECK(weigh_area(0, 59, false, &trust) && trust == 0.8f);
+    CHECK(weigh_area(101, 0, true, &trust) && trust == 0.8f); /* another label gains it */
 }
 
 static void every_threshold_is_kept(void)

@@ -119,11 +119,11 @@ static bool tally_steps(const struct tally *tally, double limit, double most, si
 }
 
 bool evidence_weigh(const float *z, const float *confidence, const float *q, size_t count, float least_trust,
-                    float *trust)
+                    bool shared, float *trust)
 {
     struct tally against = {{0.0}, 0.0}, lost = {{0.0}, 0.0};
     double sure = 0.0, inside = 0.0;
-    size_t steps, more;
+    size_t steps, more = 0;
 
     for (size_t i = 0; i < count; i++) {
         float answer = SOLVER_WEIGHT * (2.0f * q[i] - 1.0f);
@@ -138,7 +138,7 @@ bool evidence_weigh(const float *z, const float *confidence, const float *q, siz
         tally_add(&lost, bin, thing ? 1.0 : -1.0);
     }
     if (!tally_steps(&against, CONTRADICTION * sure, MOST_CONTRADICTION * sure, &steps) ||
-        !tally_steps(&lost, LOSS * inside, MOST_LOSS * inside, &more))
+        (!shared && !tally_steps(&lost, LOSS * inside, MOST_LOSS * inside, &more)))
         return false;
     *trust = least_trust + TRUST_STEP * (float)(more > steps ? more : steps);
     return true;

@@ -60,10 +60,11 @@ void evidence_compare(float *q, const float *blind, const float *confidence, siz
  * - more than 3 % of the model's sure evidence for the thing would be contradicted, or
  * - the thing would lose more than 8 % of its area: blur keeps an area, so what is taken away and not added
  *   elsewhere is mostly a part of another colour, such as the black of a butterfly.
+ * shared: the border is another label's too, which gains what this one loses: its area does not matter.
  * The worse it looks, the less is allowed. false: above 6 % and 10 % the solver did not understand the
  * picture (a spider's web on gravel). */
 bool evidence_weigh(const float *z, const float *confidence, const float *q, size_t count, float least_trust,
-                    float *trust);
+                    bool shared, float *trust);
 
 /* q = sigmoid(trust z + 6 (2 q - 1)): the solver's answer with the model's added back. All [height, width].
  */

@@ -128,7 +128,7 @@ static void claim_rest(const struct own_map *own, struct label_map *map)
 clipseg_status label_margins_refine(struct label_margins *margins, struct clipseg_refiner *refiner,
                                     struct label_map *map, float *soft, clipseg_error *error)
 {
-    const struct refined out = {.soft = soft};
+    const struct refined out = {.soft = soft, .shared = true};
     const clipseg_image *image = refiner->image;
     const struct own_map own = {margins, image};
     clipseg_status status = CLIPSEG_OK;

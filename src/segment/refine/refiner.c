@@ -164,7 +164,7 @@ static bool has_border(const float *logits, size_t count, float shift)
 }
 
 /* The map at the working size, in r->q; false: better leave the model's answer alone. */
-static bool solve(struct clipseg_refiner *r, float shift)
+static bool solve(struct clipseg_refiner *r, float shift, bool shared)
 {
     size_t pixels = r->width * r->height;
     float trust;
@@ -173,7 +173,7 @@ static bool solve(struct clipseg_refiner *r, float shift)
     solver_solve(&r->blind_solver, r->q, r->confidence, r->blind);
     solver_solve(&r->solver, r->q, r->confidence, r->q);
     evidence_compare(r->q, r->blind, r->confidence, pixels);
-    if (!evidence_weigh(r->z, r->confidence, r->q, pixels, r->options.trust, &trust))
+    if (!evidence_weigh(r->z, r->confidence, r->q, pixels, r->options.trust, shared, &trust))
         return false;
     evidence_add(r->z, trust, r->width, r->height, r->pool, r->q);
     return true;
@@ -189,7 +189,7 @@ clipseg_status refiner_mask(struct clipseg_refiner *r, const float *logits, floa
     if (r->options.mode == CLIPSEG_REFINE_OFF || !(threshold > 0.0f && threshold < 1.0f))
         return compose_plain(r, r->clean, threshold, out, error);
     float shift = logf(threshold / (1.0f - threshold));
-    if (!has_border(r->clean, r->side * r->side, shift) || !solve(r, shift))
+    if (!has_border(r->clean, r->side * r->side, shift) || !solve(r, shift, out->shared))
         return compose_plain(r, r->clean, threshold, out, error);
     status = composer_begin(&composer, r, threshold, out, error);
     if (!status)

@@ -36,6 +36,7 @@ struct refined {
     float *probability; /* larger than the threshold inside, as large as the model says where that agrees */
     float *soft;        /* the coverage, 0..1, 1/2 at the border */
     uint8_t *alpha;     /* the same, 0..255 */
+    bool shared;        /* the border is another label's too */
 };
 
 /* The image must stay as long as the refiner. One mask at a time, and nobody else in the pool meanwhile.
