@@ -128,17 +128,15 @@ def main():
     a.add_argument("--rounds", type=int, default=5)
     a.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     a.add_argument("--engines", default="torch,onnxruntime,openvino")
-    a.add_argument("--work", default="build/peers", help="for graphs and the int8 file")
+    a.add_argument("--work", default="build/peers", help="for graphs and packed files")
     args = a.parse_args()
     os.makedirs(args.work, exist_ok=True)
-    packed = {}
-    for kind in ("f32", "int16", "int8"):
-        packed[kind] = os.path.join(args.work, f"{kind}.gguf")
-        subprocess.run([args.clipseg, "convert", "-q", "--type", kind, args.checkpoint, packed[kind]], check=True)
-    commands = time_commands(args, packed["f32"])
-    engines = {"clipseg": Clipseg(args.clipseg, packed["f32"], args.threads)}
-    for kind in ("int16", "int8"):
-        engines[f"clipseg, {kind}"] = Clipseg(args.clipseg, packed[kind], args.threads)
+    engines = {}
+    for kind, name in (("f32", "clipseg"), ("int16", "clipseg, int16"), ("int8", "clipseg, int8")):
+        packed = os.path.join(args.work, f"{kind}.gguf")
+        subprocess.run([args.clipseg, "convert", "-q", "--type", kind, args.checkpoint, packed], check=True)
+        engines[name] = Clipseg(args.clipseg, packed, args.threads)
+    commands = time_commands(args, os.path.join(args.work, "f32.gguf"))
     torch.set_num_threads(args.threads)
     model = CLIPSegForImageSegmentation.from_pretrained(args.checkpoint).float().eval()
     pixels = torch.randn(1, 3, 352, 352)

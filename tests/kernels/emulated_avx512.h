@@ -149,7 +149,6 @@ EMULATED void _mm512_mask_storeu_ps(float *x, __mmask16 mask, __m512 a)
     LANES if (mask >> j & 1) x[j] = a.f[j];
 }
 
-/* Aligned to 64 bytes, or the real one would trap. */
 EMULATED __m512 _mm512_loadu_ps(const float *x)
 {
     return _mm512_maskz_loadu_ps(0xffff, x);
@@ -160,6 +159,7 @@ EMULATED void _mm512_storeu_ps(float *x, __m512 a)
     _mm512_mask_storeu_ps(x, 0xffff, a);
 }
 
+/* Aligned to 64 bytes, or the real one would trap. */
 EMULATED __m512 _mm512_load_ps(const float *x)
 {
     if ((uintptr_t)x % 64)

@@ -54,9 +54,9 @@ AVX2_INLINE void finish(const struct gemm *g, const struct tile *t, float *c, si
 
 #define STEP 8 /* of k between fetches */
 
-/* Into the second-level cache what comes next: of the next tile's rows three in a step, so that sixteen k
- * have a line of each; of the panel ahead a line, which is all of them in a column of eight tiles. Fetching
- * from where nothing is does no harm. */
+/* What comes next: of the next tile's rows three in a step, so that sixteen k have a line of each, into the
+ * first-level cache; of the panel ahead a line, which is all of them in a column of eight tiles, into the
+ * second. Fetching from where nothing is does no harm. */
 AVX2_INLINE void fetch(const struct gemm *g, const struct tile *t, const float *a, const size_t rows,
                        size_t k)
 {
